@@ -1,0 +1,5 @@
+"""Clips as functions of an index, and video files at the border."""
+
+from cavendish.data.split import Picture, Split
+
+__all__ = ["Picture", "Split"]

@@ -1,0 +1,98 @@
+"""A data set is a function: clip i = f(split, i), so it needs no disk and any worker may make any clip.
+
+Every clip has its own counter-based generator (Philox, Salmon et al. 2011):
+    key = (seed, fingerprint of scene, constants and region),  counter = index * 2^192,
+hence no clip depends on another, on the order of access, or on the number of workers, and two regions
+never share a position by accident.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from cavendish.errors import BadInputError, unknown
+from cavendish.motion import Trajectory
+from cavendish.render import render
+from cavendish.scenes import AnyScene
+from cavendish.video import Clip
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """How a scene is filmed: the size of a frame in pixels."""
+
+    height: int = 128
+    width: int = 128
+
+
+@final
+@dataclass(frozen=True)
+class Split:
+    """A named, endless-to-the-eye set of clips of one scene in one region."""
+
+    scene: AnyScene
+    region: str = "train"
+    size: int = 30_000
+    seed: int = 0
+    picture: Picture = Picture()
+    flip: float = 0.0  # share of clips mirrored left to right; the study trains with 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what could never yield a clip."""
+        if self.region not in self.scene.regions():
+            raise unknown(f"region of {self.scene.name()}", self.region, self.scene.regions())
+        if self.size < 1:
+            raise BadInputError(f"split size = {self.size}, expected at least 1")
+        if not 0.0 <= self.flip <= 1.0:
+            raise BadInputError(f"flip = {self.flip}, expected a share between 0 and 1")
+        if not 0 <= self.seed < 2**64:
+            raise BadInputError(f"seed = {self.seed}, expected 0 to 2^64 - 1")
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return self.size
+
+    def __getitem__(self, index: int) -> Clip:
+        """Make clip `index`, without a batch axis."""
+        batch = self.clips(np.array([index]))
+        assert batch.trajectory is not None
+        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0])
+
+    def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
+        """Make a batch of clips, in the order of the indices."""
+        trajectory = self.trajectories(indices)
+        frames = render(self.scene.draw(trajectory), self.picture.height, self.picture.width)
+        clock = torch.from_numpy(trajectory.time).float()
+        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory)
+
+    def trajectories(self, indices: Int[np.ndarray, " b"]) -> Trajectory:
+        """Make the motion of a batch of clips without filming it."""
+        fingerprint = self._fingerprint()
+        factors, mirrored = [], []
+        for index in np.asarray(indices).tolist():
+            if not 0 <= index < self.size:
+                raise IndexError(f"clip {index} of a split of {self.size}")
+            rng = np.random.Generator(np.random.Philox(key=[self.seed, fingerprint], counter=[0, 0, 0, index]))
+            mirrored.append(rng.random() < self.flip)
+            factors.append(self.scene.sample(self.region, rng))
+        truth = self.scene.simulate(np.array(factors), self.scene.clock())
+        return mirror(truth, self.scene.world.width, np.array(mirrored))
+
+    def _fingerprint(self) -> int:
+        identity = f"{self.scene.name()} {sorted(self.scene.constants().items())} {self.region}"
+        return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big")
+
+
+def mirror(trajectory: Trajectory, width: float, which: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Trajectory:
+    """Mirror the chosen clips left to right: x -> W - x, v_x -> -v_x. Factors keep their unmirrored values."""
+    position, velocity = trajectory.position.copy(), trajectory.velocity.copy()
+    position[which, ..., 0] = width - position[which, ..., 0]
+    velocity[which, ..., 0] *= -1
+    return Trajectory(
+        trajectory.time, position, velocity, trajectory.radius, trajectory.confidence, trajectory.factors
+    )

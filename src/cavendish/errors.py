@@ -1,0 +1,54 @@
+"""What can go wrong, said once: every error names the thing, its value and what was expected.
+
+The command line turns each class into one line on standard error and the exit code below,
+so that scripts and schedulers can tell a typing mistake from a full disk:
+0 ok, 2 bad input, 3 corrupt data, 4 disk, 5 non-finite training, 75 interrupted and resumable.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class CavendishError(Exception):
+    """The root of the hierarchy; never raised itself."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class BadInputError(CavendishError):
+    """A name, value, shape or unit that the caller must change."""
+
+    exit_code = 2
+
+
+class CorruptDataError(CavendishError):
+    """A stored artefact whose bytes are missing, cut short or not what its manifest says."""
+
+    exit_code = 3
+
+
+class DiskError(CavendishError):
+    """The file system refused: full, read-only, or not permitted."""
+
+    exit_code = 4
+
+
+class NonFiniteError(CavendishError):
+    """Training met a loss or gradient that is not a number; no parameter was touched by it."""
+
+    exit_code = 5
+
+
+class InterruptedRunError(CavendishError):
+    """A signal stopped the run after a checkpoint; the same command resumes it."""
+
+    exit_code = 75
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> BadInputError:
+    """Build the error for a misspelt name, with the nearest known one as a suggestion."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return BadInputError(f"unknown {kind} '{name}': {hint}known: {', '.join(names)}")

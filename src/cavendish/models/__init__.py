@@ -1,0 +1,6 @@
+"""World models: one self-contained file or folder each."""
+
+from cavendish.models.diffusion import DiffusionConfig as DiffusionConfig
+from cavendish.models.world_model import WorldModel as WorldModel
+
+AnyModel = DiffusionConfig

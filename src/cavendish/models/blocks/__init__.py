@@ -1,0 +1,1 @@
+"""Pure architecture that two or more models use identically."""

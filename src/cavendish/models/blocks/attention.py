@@ -1,0 +1,80 @@
+"""Attention over a packed list of tokens, with positions as rotations in physical units.
+
+softmax(q k^T / sqrt(head)) v inside each clip, never across clips (Vaswani et al. 2017, eq. 1), on
+layer-normalised queries and keys (QK-norm, Dehghani et al. 2023, ViT-22B, section 2). A position p = (time, y, x) turns channel
+pair i of an axis by the angle 2 pi p / wavelength_i (RoPE, Su et al. 2021, eq. 34), so that only
+differences of positions matter; wavelengths are geometric in seconds and metres.
+"""
+
+import math
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Shortest and longest wavelength of (time [s], y [m], x [m]).
+WAVELENGTHS = ((0.4, 25.6), (2.5, 80.0), (2.5, 80.0))
+
+
+def rotations(place: Float[Tensor, "s 3"], heads: int, head: int) -> Complex[Tensor, "s heads pair"]:
+    """Return the unit complex numbers that turn each channel pair of each head at each token's place.
+
+    Every head gets the same; they are written out because a broadcast product is slower on CPU.
+    The pairs of a head are shared out over time, y and x as evenly as they go, the remainder to time.
+    """
+    pairs = head // 2
+    share = [pairs - 2 * (pairs // 3), pairs // 3, pairs // 3]
+    angles = []
+    for axis, (count, (short, long)) in enumerate(zip(share, WAVELENGTHS, strict=True)):
+        wavelength = torch.logspace(math.log10(short), math.log10(long), count, device=place.device)
+        angles.append(2 * math.pi * place[:, axis, None] / wavelength)
+    angle = torch.cat(angles, -1)[:, None]
+    return torch.polar(torch.ones_like(angle), angle).repeat(1, heads, 1)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention inside each clip of a packed token list."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Parameter(torch.empty(width, width))
+        self.key = nn.Parameter(torch.empty(width, width))
+        self.value = nn.Parameter(torch.empty(width, width))
+        self.out = nn.Parameter(torch.zeros(width, width))
+        self.query_gain = nn.Parameter(torch.ones(width // heads))
+        self.key_gain = nn.Parameter(torch.ones(width // heads))
+        for weight in (self.query, self.key, self.value):
+            nn.init.normal_(weight, std=width**-0.5)
+
+    def forward(
+        self, x: Float[Tensor, "s k"], turn: Complex[Tensor, "s heads pair"], lengths: tuple[int, ...]
+    ) -> Float[Tensor, "s k"]:
+        """Let every token look at the tokens of its own clip; `lengths` are tokens per clip."""
+        q, k, v = (F.linear(x, w).unflatten(-1, (self.heads, -1)) for w in (self.query, self.key, self.value))
+        q = _turn(F.layer_norm(q, q.shape[-1:], self.query_gain), turn)
+        k = _turn(F.layer_norm(k, k.shape[-1:], self.key_gain), turn)
+        return F.linear(_attend(q, k, v, lengths).flatten(1), self.out)
+
+
+def _turn(x: Float[Tensor, "s head d"], turn: Complex[Tensor, "s heads pair"]) -> Float[Tensor, "s head d"]:
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * turn).flatten(-2)
+
+
+def _attend(
+    q: Float[Tensor, "s head d"], k: Float[Tensor, "s head d"], v: Float[Tensor, "s head d"], lengths: tuple[int, ...]
+) -> Float[Tensor, "s head d"]:
+    """Attend clip by clip; clips of equal length in a row go through one call."""
+    done, start = [], 0
+    while start < len(lengths):
+        stop = start
+        while stop < len(lengths) and lengths[stop] == lengths[start]:
+            stop += 1
+        tokens = slice(sum(lengths[:start]), sum(lengths[:stop]))
+        shape = (stop - start, lengths[start], *q.shape[1:])
+        batch = (part[tokens].reshape(shape).transpose(1, 2) for part in (q, k, v))
+        done.append(F.scaled_dot_product_attention(*batch).transpose(1, 2).flatten(0, 1))
+        start = stop
+    return torch.cat(done) if len(done) > 1 else done[0]

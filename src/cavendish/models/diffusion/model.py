@@ -1,0 +1,133 @@
+"""A Sora-style video diffusion transformer on pixel patches, as a world model.
+
+Learn: noise some frames, ask for the clean ones (`objective`). Imagine: give the context clean and the
+future as noise, then walk every frame from its level to the next along
+    z' = z + (level' - level) (x_hat - z) / (1 - level)                     (Euler on the flow)
+for the rows of a schedule, a table of steps x frames of levels. One step from pure noise answers with
+x_hat itself: where the past decides the future, the future is one point and a step finds it.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cavendish.errors import BadInputError, unknown
+from cavendish.models.diffusion.network import SIZES, Denoiser
+from cavendish.models.diffusion.objective import Mixture, noised
+from cavendish.models.diffusion.tokens import Grid, pack, unpack, unpatchify
+from cavendish.models.world_model import WorldModel
+from cavendish.video import Clip, Imagined
+
+
+@final
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """What a diffusion transformer is: its size, how it cuts video, what it is asked, how it samples."""
+
+    size: str = "nano"
+    patch: int = 16  # px
+    tubelet: int = 1  # frames
+    registers: int = 4
+    mixture: Mixture = Mixture()
+    steps: int = 1  # denoising steps of one imagination
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not exist."""
+        if self.size not in SIZES:
+            raise unknown("model size", self.size, SIZES)
+        if min(self.patch, self.tubelet, self.steps) < 1 or self.registers < 0:
+            raise BadInputError("patch, tubelet and steps must be at least 1, registers at least 0")
+
+    def build(self, generator: torch.Generator) -> "Diffusion":
+        """Make the model with fresh parameters drawn from the generator."""
+        with torch.random.fork_rng(devices=[]):
+            torch.random.set_rng_state(generator.get_state())
+            return Diffusion(self)
+
+
+@final
+class Diffusion(WorldModel):
+    """Video diffusion transformer."""
+
+    def __init__(self, config: DiffusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.grid = Grid(config.tubelet, config.patch)
+        self.denoiser = Denoiser(SIZES[config.size], 3 * config.tubelet * config.patch**2, config.registers)
+
+    def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Weighted squared error of the predicted clean frames."""
+        video = _signed(clip)
+        level = self.config.mixture.levels(*video.shape[:2], generator)
+        error = self._denoise(noised(video, level, generator), level, clip).sub_(video).square().mean((2, 3, 4))
+        loss = (self.config.mixture.weight(level) * error).mean()
+        leap = error.detach()[level == 0.0]
+        return loss, {"leap_mse": float(leap.mean()) if leap.numel() else float("nan")}
+
+    @torch.no_grad()
+    def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
+        """Walk the future from noise to frames."""
+        given = _signed(context)
+        b, known = given.shape[:2]
+        if known < 1 or horizon < 1:
+            raise BadInputError(f"imagine needs context and horizon, got {known} and {horizon} frames")
+        step = (context.time[-1] - context.time[0]) / max(known - 1, 1) if known > 1 else context.time.new_tensor(0.1)
+        clock = torch.cat([context.time, context.time[-1] + step * torch.arange(1, horizon + 1)])
+        whole = Clip(context.frames, clock, context.world)
+        future = torch.randn(b, horizon, *given.shape[2:], generator=generator, device=given.device)
+        z = torch.cat([given, future], 1)
+        for now, following in self._schedule(known, horizon):
+            x_hat = self._denoise(z, now.expand(b, -1), whole)
+            stride = ((following - now) / (1 - now).clamp(min=0.05)).clamp(max=1.0)[:, None, None, None]
+            z = torch.where((following > now)[:, None, None, None], z + stride * (x_hat - z), z)
+        frames = ((z.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        frames[:, :known] = context.frames
+        return Imagined(frames, None, clock, context.world, known)
+
+    @torch.no_grad()
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Squared error of each frame when it is dreamt in one leap from the context frames."""
+        video = _signed(clip)
+        level = torch.zeros(video.shape[:2], device=video.device)
+        level[:, : self.config.mixture.context] = 1.0
+        return (self._denoise(noised(video, level, generator), level, clip) - video).square().mean((2, 3, 4))
+
+    @torch.no_grad()
+    def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
+        """Mean token of the middle block for each frame, from a window that ends with that frame."""
+        video = _signed(clip)
+        b, t = video.shape[:2]
+        middle = len(self.denoiser.blocks) // 2
+        features = []
+        for end in range(self.grid.tubelet, t + 1, self.grid.tubelet):
+            part = Clip(clip.frames[:, :end], clip.time[:end], clip.world)
+            tokens = pack(video[:, :end], torch.ones(b, end), part, self.grid, self.config.registers)
+            rows = unpack(self.denoiser.features(tokens)[middle], b, end // self.grid.tubelet, self.config.registers)
+            features.append(rows[:, -1].mean(1))
+        return torch.stack(features, 1).repeat_interleave(self.grid.tubelet, 1)
+
+    def training_flops(self, clip: Clip) -> float:
+        """Count three forward passes: one forward, two for the gradients of inputs and weights."""
+        b, t, h, w, _ = clip.frames.shape
+        nt, nh, nw = self.grid.shape(t, h, w)
+        return 3 * self.denoiser.flops((self.config.registers + nt * nh * nw,) * b, b * (nt + 1))
+
+    def _denoise(self, z: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], clip: Clip) -> Tensor:
+        b, t, h, w, _ = z.shape
+        tokens = pack(z, level, clip, self.grid, self.config.registers)
+        rows = unpack(self.denoiser(tokens), b, t // self.grid.tubelet, self.config.registers)
+        return unpatchify(rows, self.grid, h, w)
+
+    def _schedule(self, known: int, horizon: int) -> list[tuple[Float[Tensor, " t"], Float[Tensor, " t"]]]:
+        levels = torch.linspace(0, 1, self.config.steps + 1)
+        rows = [torch.cat([torch.ones(known), level.expand(horizon)]) for level in levels]
+        return list(zip(rows[:-1], rows[1:], strict=True))
+
+
+def _signed(clip: Clip) -> Float[Tensor, "b t h w c"]:
+    if clip.frames.ndim != 5 or clip.frames.dtype != torch.uint8:
+        raise BadInputError(f"frames are {clip.frames.dtype} {tuple(clip.frames.shape)}, expected uint8 (b, t, h, w, c)")
+    return clip.frames.float() / 127.5 - 1.0

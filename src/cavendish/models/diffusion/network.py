@@ -1,0 +1,152 @@
+"""The denoiser: a transformer over packed spacetime patches that answers with clean patches.
+
+Block (pre-norm, modulated by the noise level; adaLN-single, Chen et al. 2023, PixArt-alpha, section 2.3):
+    (s1, b1, g1, s2, b2, g2) = M(level) + table        one shared M, one small table per block
+    x <- x + g1 * attention((1 + s1) * norm(x) + b1)
+    x <- x + g2 * swiglu((1 + s2) * norm(x) + b2),       swiglu(y) = (silu(y G) * y U) D   (Shazeer 2020)
+The modulation is computed per row (a clip's tubelet) and spread over its tokens. Output: the clean patch
+("x-prediction"; Li & He 2025, JiT, argue that clean data lie on a low-dimensional manifold, noise does not).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cavendish.models.blocks.attention import Attention, rotations
+from cavendish.models.diffusion.tokens import Tokens
+
+LEVEL_FEATURES = 256
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Width, depth and heads of a transformer."""
+
+    width: int
+    depth: int
+    heads: int
+
+
+# The study's S, B, L and XL (Kang et al. 2024, table 6) and four smaller steps for smaller machines.
+SIZES = {
+    "pico": Shape(96, 4, 3),
+    "nano": Shape(128, 6, 4),
+    "micro": Shape(192, 8, 6),
+    "tiny": Shape(256, 10, 8),
+    "S": Shape(384, 12, 6),
+    "B": Shape(768, 12, 12),
+    "L": Shape(1024, 24, 16),
+    "XL": Shape(1152, 28, 16),
+}
+
+
+class _Spread(torch.autograd.Function):
+    """Copy every row to its tokens; backwards, add the tokens of every row (faster than an index on CPU)."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, lengths: Tensor) -> Tensor:
+        ctx.save_for_backward(lengths)
+        return rows.repeat_interleave(lengths, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (lengths,) = ctx.saved_tensors
+        return torch.segment_reduce(gradients[0].contiguous(), "sum", lengths=lengths, axis=0), None
+
+
+def spread(rows: Float[Tensor, "row k"], lengths: Int[Tensor, " row"]) -> Float[Tensor, "s k"]:
+    """Copy every row to its `lengths[row]` tokens."""
+    return _Spread.apply(rows, lengths)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class Block(nn.Module):
+    """Attention, then a gated feed-forward layer, both modulated by the noise level."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        width, hidden = shape.width, 8 * shape.width // 3
+        self.table = nn.Parameter(torch.randn(6, width) / width**0.5)
+        self.attention = Attention(width, shape.heads)
+        self.gate = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
+        self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
+        self.down = nn.Parameter(torch.zeros(width, hidden))
+
+    def forward(
+        self, x: Float[Tensor, "s k"], level: Float[Tensor, "row 6 k"], turn: Tensor, tokens: Tokens
+    ) -> Float[Tensor, "s k"]:
+        """Refine every token."""
+        modulation = (level + self.table).unbind(1)
+        s1, b1, g1, s2, b2, g2 = (spread(row, tokens.row_lengths) for row in modulation)
+        y = self.attention(_modulate(x, s1, b1), turn, tokens.clip_lengths)
+        x = torch.addcmul(x, g1, y)
+        y = _modulate(x, s2, b2)
+        return torch.addcmul(x, g2, F.linear(F.silu(F.linear(y, self.gate)) * F.linear(y, self.up), self.down))
+
+
+class Denoiser(nn.Module):
+    """Noised patches in, clean patches out."""
+
+    def __init__(self, shape: Shape, patch_values: int, registers: int) -> None:
+        super().__init__()
+        width = shape.width
+        bottleneck = min(128, width)
+        self.shape = shape
+        self.embed_in = nn.Linear(patch_values, bottleneck, bias=False)
+        self.embed_out = nn.Linear(bottleneck, width, bias=False)
+        self.kinds = nn.Parameter(torch.randn(1 + registers, width) * 0.02)
+        self.level = nn.Sequential(nn.Linear(LEVEL_FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.modulation = nn.Linear(width, 6 * width)
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
+        self.final_table = nn.Parameter(torch.zeros(2, width))
+        self.head = nn.Linear(width, patch_values)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        with torch.no_grad():
+            self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open: the output layers start at zero
+
+    def forward(self, tokens: Tokens) -> Float[Tensor, "s p"]:
+        """Predict the clean patch of every token."""
+        return self._head(self.features(tokens)[-1], tokens)
+
+    def features(self, tokens: Tokens) -> list[Float[Tensor, "s k"]]:
+        """Return the token features after every block."""
+        x = self.embed_out(self.embed_in(tokens.patch)) + F.embedding(tokens.kind, self.kinds)
+        turn = rotations(tokens.place, self.shape.heads, self.shape.width // self.shape.heads)
+        level = self.modulation(self._level(tokens.level)).unflatten(-1, (6, -1))
+        features = []
+        for block in self.blocks:
+            x = block(x, level, turn, tokens)
+            features.append(x)
+        return features
+
+    def _level(self, level: Float[Tensor, "row tubelet"]) -> Float[Tensor, "row k"]:
+        pairs = LEVEL_FEATURES // 2 // level.shape[1]
+        frequency = torch.logspace(0, 2, pairs, device=level.device)
+        angle = (level[..., None] * frequency * (math.pi / 2)).flatten(1)
+        wave = torch.cat([angle.cos(), angle.sin()], -1)
+        return self.level(F.pad(wave, (0, LEVEL_FEATURES - wave.shape[1])))  # type: ignore[no-any-return]
+
+    def _head(self, x: Float[Tensor, "s k"], tokens: Tokens) -> Float[Tensor, "s p"]:
+        scale, shift = self.final_table
+        return self.head(F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift)  # type: ignore[no-any-return]
+
+    def flops(self, clip_lengths: tuple[int, ...], rows: int) -> float:
+        """Count the operations of a forward pass exactly in its matrix products (a multiply-add is 2)."""
+        width, hidden = self.shape.width, 8 * self.shape.width // 3
+        per_token = self.shape.depth * (4 * width**2 + 3 * width * hidden)
+        per_token += sum(m.weight.numel() for m in (self.embed_in, self.embed_out, self.head))
+        per_row = LEVEL_FEATURES * width + width**2 + 6 * width**2
+        attention = sum(2 * length**2 * width for length in clip_lengths) * self.shape.depth
+        return 2.0 * (sum(clip_lengths) * per_token + rows * per_row + attention)
+
+
+def _modulate(x: Float[Tensor, "s k"], scale: Float[Tensor, "s k"], shift: Float[Tensor, "s k"]) -> Tensor:
+    y = F.layer_norm(x, x.shape[-1:])
+    return torch.addcmul(y + shift, y, scale)

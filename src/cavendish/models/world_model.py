@@ -1,0 +1,51 @@
+"""What every world model promises: it owns its loss, its imagination and its surprise.
+
+One training loop, one imagine call and one measuring instrument serve every kind of model,
+because they know nothing but this interface.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cavendish.video import Clip, Imagined
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a model that is trained by itself, and the name under which its log appears."""
+
+    name: str
+    module: "WorldModel"
+
+
+class WorldModel(nn.Module, ABC):
+    """A model that learns from clips and continues them."""
+
+    @abstractmethod
+    def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Return the training loss of a batch and the figures worth logging beside it."""
+
+    @abstractmethod
+    def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
+        """Continue every clip of a batch by `horizon` frames at the context's own frame rate."""
+
+    @abstractmethod
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Return how badly each frame fits what the model expects; larger is stranger."""
+
+    @abstractmethod
+    def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
+        """Return features of each frame that depend on no later frame."""
+
+    @abstractmethod
+    def training_flops(self, clip: Clip) -> float:
+        """Count the floating-point operations of one forward and backward pass (a multiply-add is 2)."""
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the parts to train in order; by default the model itself, in one go."""
+        yield Stage("model", self)

@@ -1,0 +1,5 @@
+"""Drawing list -> frames."""
+
+from cavendish.render.raster import render
+
+__all__ = ["render"]

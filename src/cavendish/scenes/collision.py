@@ -1,0 +1,136 @@
+"""Two balls meet head-on: momentum is kept, and the parting speed is e times the closing speed.
+
+With signed speeds u1, u2, masses m_i = density pi r_i^2 and restitution e, after the impact
+    u1' = (m1 u1 + m2 u2 + e m2 (u2 - u1)) / (m1 + m2)
+    u2' = (m1 u1 + m2 u2 + e m1 (u1 - u2)) / (m1 + m2),
+at the exact instant t* = (x2 - x1 - r1 - r2) / (u1 - u2); free flight before and after.
+At rest an impulse of zero duration: x is continuous, u jumps, and u(t*) is the speed after.
+Ranges and placement: Kang et al. 2024 (arXiv 2411.02385), two-ball collision generators.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+from jaxtyping import Float
+
+from cavendish.errors import BadInputError
+from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
+from cavendish.scenes.scene import (
+    BLUE,
+    RED,
+    Law,
+    Scene,
+    assemble,
+    check_clock,
+    disc_mass,
+    draw_discs,
+    placed,
+    study_factor,
+)
+
+
+@final
+@dataclass(frozen=True)
+class Collision(Scene):
+    """A red ball from the left and a blue ball from the right collide head-on."""
+
+    restitution: float = 1.0
+    density: KilogramsPerMetre2 = 1.0
+
+    factors: ClassVar = (
+        study_factor("radius_red", "radius", (0.5, 1.5), (0.3, 0.4), (1.7, 2.0)),
+        study_factor("radius_blue", "radius", (0.5, 1.5), (0.3, 0.4), (1.7, 2.0)),
+        study_factor("speed_red", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)),
+        study_factor("speed_blue", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)),
+        placed("x_red"),
+        placed("x_blue"),
+        placed("y"),
+    )
+    law: ClassVar = Law(
+        (
+            "Eq(m1*u1_after + m2*u2_after, m1*u1 + m2*u2)",
+            "Eq(u2_after - u1_after, e*(u1 - u2))",
+        ),
+        {
+            "m1": "mass of the red ball [kg]",
+            "m2": "mass of the blue ball [kg]",
+            "e": "restitution",
+            "u1": "velocity of the red ball before [m/s]",
+            "u2": "velocity of the blue ball before [m/s]",
+            "u1_after": "velocity of the red ball after [m/s]",
+            "u2_after": "velocity of the blue ball after [m/s]",
+        },
+    )
+    bodies: ClassVar = 2
+
+    def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
+        """Put the balls 8 (OOD: 4) to 24 frames before impact, both fully inside the world."""
+        r1, r2 = chosen["radius_red"], chosen["radius_blue"]
+        closing = self.step * (chosen["speed_red"] + chosen["speed_blue"])
+        earliest = 4 if region.startswith("ood") else 8
+        nearest = r1 + r2 + earliest * closing
+        farthest = min(r1 + r2 + 24 * closing, self.world.width - r1 - r2)
+        if max(r1, r2) > 2 * min(r1, r2):
+            farthest = min(farthest, 1.25 * nearest)
+        if farthest < nearest:
+            return False
+        gap = rng.uniform(nearest, farthest)
+        chosen["x_red"] = float(rng.uniform(r1, self.world.width - r2 - gap))
+        chosen["x_blue"] = chosen["x_red"] + float(gap)
+        largest = max(r1, r2)
+        chosen["y"] = float(rng.uniform(largest + 0.5, self.world.height - 0.5 - largest))
+        return True
+
+    def simulate(
+        self,
+        factors: Float[np.ndarray, "b f"],
+        time: Float[np.ndarray, " t"],
+        actions: Float[np.ndarray, "b t a"] | None = None,
+    ) -> Trajectory:
+        """Fly, meet at t*, fly on."""
+        check_clock(time)
+        column = self.columns(factors)
+        radius = np.stack([column["radius_red"], column["radius_blue"]], -1)
+        start = np.stack([column["x_red"], column["x_blue"]], -1)
+        before = np.stack([column["speed_red"], -column["speed_blue"]], -1)
+        gap = start[:, 1] - start[:, 0] - radius.sum(-1)
+        if (gap < 0).any():
+            raise BadInputError(f"{self.name()}: the balls overlap at the start (gap {gap.min():g} m, expected >= 0)")
+        impact = self.impact_time(factors)
+        after = self._after(before, self.density * np.pi * radius**2)
+        early = np.minimum(time, impact[:, None])[..., None]
+        late = np.maximum(time - impact[:, None], 0.0)[..., None]
+        x = start[:, None] + before[:, None] * early + after[:, None] * late
+        flown = (time >= impact[:, None])[..., None]
+        u = np.where(flown, after[:, None], before[:, None])
+        y = np.broadcast_to(column["y"][:, None, None], x.shape)
+        return assemble(time, np.stack([x, y], -1), np.stack([u, np.zeros_like(u)], -1), radius, factors)
+
+    def impact_time(self, factors: Float[np.ndarray, "b f"]) -> Float[np.ndarray, " b"]:
+        """Return the instant of contact in seconds, infinite where the balls never meet."""
+        column = self.columns(factors)
+        gap = column["x_blue"] - column["x_red"] - column["radius_red"] - column["radius_blue"]
+        closing = column["speed_red"] + column["speed_blue"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(closing > 0, gap / closing, np.inf)
+
+    def _after(
+        self, before: Float[np.ndarray, "b n"], mass: Float[np.ndarray, "b n"]
+    ) -> Float[np.ndarray, "b n"]:
+        momentum = (mass * before).sum(-1, keepdims=True)
+        swap = self.restitution * mass[:, ::-1] * (before[:, ::-1] - before)
+        return (momentum + swap) / mass.sum(-1, keepdims=True)
+
+    def draw(self, trajectory: Trajectory) -> Drawing:
+        """Draw a red and a blue disc on white."""
+        return draw_discs(trajectory, (RED, BLUE), self.world)
+
+    def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
+        """Total momentum; total kinetic energy as well where the impact is elastic."""
+        mass = disc_mass(trajectory, self.density)
+        u = trajectory.velocity[..., 0]
+        kept = {"momentum x [kg m/s]": (mass * u).sum(-1)}
+        if self.restitution == 1.0:
+            kept["energy [J]"] = 0.5 * (mass * u**2).sum(-1)
+        return kept

@@ -1,0 +1,224 @@
+"""What every scene promises: factors in, exact motion out, and the law that produced it.
+
+A scene is a frozen dataclass whose fields are the constants of nature. Its *factors* are the
+numbers that differ from clip to clip (size, speed, starting place); each has a range in every
+*region*: `train`, `interpolation` (other draws from the same ranges), and the `ood-*` regions of
+Kang et al. 2024 (arXiv 2411.02385, section 3 and its released generators), where it leaves them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from cavendish.errors import BadInputError, unknown
+from cavendish.motion import Drawing, Metres, Seconds, Shape, Trajectory, World
+
+if TYPE_CHECKING:
+    import sympy
+
+Interval = tuple[float, float]
+Intervals = tuple[Interval, ...]
+
+Colour = tuple[int, int, int]  # sRGB
+
+RED = (255, 0, 0)
+BLUE = (0, 0, 255)
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A number that differs from clip to clip, with its range in every region.
+
+    A region that is not listed uses the `train` range. A factor without ranges is placed by the
+    scene, given the others (a starting position must keep the ball inside the world).
+    """
+
+    name: str
+    unit: str
+    ranges: Mapping[str, Intervals]
+
+    def intervals(self, region: str) -> Intervals:
+        """Return the intervals from which this factor is drawn in a region."""
+        return self.ranges.get(region, self.ranges["train"])
+
+
+def study_factor(name: str, kind: str, train: Interval, low: Interval, high: Interval) -> Factor:
+    """Build a factor in the study's layout: one training range and one OOD range on either side."""
+    ranges = {
+        "train": (train,),
+        "interpolation": (train,),
+        f"ood-{kind}": (low, high),
+        f"ood-{kind}-low": (low,),
+        f"ood-{kind}-high": (high,),
+        "ood-both": (low, high),
+    }
+    return Factor(name, "m" if kind == "radius" else "m/s", ranges)
+
+
+def placed(name: str) -> Factor:
+    """Build a factor in metres that the scene itself places."""
+    return Factor(name, "m", {})
+
+
+ONE_BALL = (
+    study_factor("radius", "radius", (0.7, 1.4), (0.3, 0.6), (1.5, 2.0)),
+    study_factor("velocity", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)),
+    placed("x"),
+    placed("y"),
+)
+
+
+@dataclass(frozen=True)
+class Law:
+    """A true equation of motion, written in sympy's own syntax and parsed only when asked for."""
+
+    equations: tuple[str, ...]
+    parameters: Mapping[str, str]  # symbol -> meaning and unit
+
+    def expressions(self) -> "list[sympy.Basic]":
+        """Parse the equations; every name that is not a parameter is a function of time."""
+        import sympy
+
+        names = {symbol: sympy.Symbol(symbol, real=True) for symbol in self.parameters}
+        return [sympy.sympify(equation, locals=names) for equation in self.equations]
+
+    def __str__(self) -> str:
+        """Join the equations in one readable line."""
+        return "; ".join(self.equations)
+
+
+class Scene(ABC):
+    """A world with a law. Subclasses are frozen dataclasses of constants; all methods are pure."""
+
+    factors: ClassVar[tuple[Factor, ...]]
+    law: ClassVar[Law]
+    bodies: ClassVar[int]
+    world: ClassVar[World] = World()
+    frames: ClassVar[int] = 32
+    step: ClassVar[Seconds] = 0.1
+    context: ClassVar[int] = 3  # frames that a model is given
+
+    @classmethod
+    def name(cls) -> str:
+        """Return the scene's kebab-case name, as the command line spells it."""
+        letters = [f"-{c.lower()}" if c.isupper() else c for c in cls.__name__]
+        return "".join(letters).lstrip("-")
+
+    @classmethod
+    def regions(cls) -> tuple[str, ...]:
+        """Return the names of the regions, `train` first."""
+        return tuple(dict.fromkeys(r for factor in cls.factors for r in factor.ranges))
+
+    @classmethod
+    def clock(cls) -> Float[np.ndarray, " t"]:
+        """Return the scene's own time grid in seconds, starting at 0."""
+        return np.arange(cls.frames) * cls.step
+
+    def sample(self, region: str, rng: np.random.Generator) -> Float[np.ndarray, " f"]:
+        """Draw the factors of one clip: ranged factors first, then the scene places its bodies.
+
+        A factor with several intervals picks each with equal chance. Draws for which no legal
+        placement exists are thrown away, as in the study.
+        """
+        if region not in self.regions():
+            raise unknown(f"region of {self.name()}", region, self.regions())
+        ranged = [factor for factor in self.factors if factor.ranges]
+        for _ in range(1000):
+            chosen = {f.name: _draw(f.intervals(region), rng) for f in ranged}
+            if self.place(chosen, region, rng):
+                return np.array([chosen[f.name] for f in self.factors])
+        raise BadInputError(f"{self.name()}: no legal placement in region '{region}' in 1000 draws")
+
+    @abstractmethod
+    def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
+        """Add the placed factors to `chosen`; return False if these bodies cannot be placed."""
+
+    @abstractmethod
+    def simulate(
+        self,
+        factors: Float[np.ndarray, "b f"],
+        time: Float[np.ndarray, " t"],
+        actions: Float[np.ndarray, "b t a"] | None = None,
+    ) -> Trajectory:
+        """Follow the law exactly from the factors, for every clip and instant."""
+
+    @abstractmethod
+    def draw(self, trajectory: Trajectory) -> Drawing:
+        """Describe the scene's look as shapes in metres."""
+
+    @abstractmethod
+    def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
+        """Return the quantities that the law keeps constant, by name with unit."""
+
+    def columns(self, factors: Float[np.ndarray, "b f"]) -> dict[str, Float[np.ndarray, " b"]]:
+        """Split a factor table by name, refusing what no scene of this kind could mean."""
+        table = np.asarray(factors, dtype=float)
+        names = [factor.name for factor in self.factors]
+        if table.ndim != 2 or table.shape[1] != len(names):
+            raise BadInputError(
+                f"{self.name()}: factors have shape {table.shape}, expected (clips, {len(names)}): {', '.join(names)}"
+            )
+        for name, column in zip(names, table.T, strict=True):
+            if not np.isfinite(column).all():
+                raise BadInputError(f"{self.name()}: factor '{name}' must be finite")
+            if name.startswith("radius") and not (column > 0).all():
+                raise BadInputError(f"{self.name()}: factor '{name}' = {column.min():g} m, expected > 0")
+        return dict(zip(names, table.T, strict=True))
+
+    def constants(self) -> dict[str, float]:
+        """Return the constants of nature of this instance."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+def check_clock(time: Float[np.ndarray, " t"]) -> None:
+    """Refuse a time grid that is not finite and strictly increasing."""
+    if time.ndim != 1 or time.size == 0 or not np.isfinite(time).all() or not (np.diff(time) > 0).all():
+        raise BadInputError(f"time must be finite and strictly increasing seconds, got shape {time.shape}")
+
+
+def assemble(
+    time: Float[np.ndarray, " t"],
+    position: Float[np.ndarray, "b t n d"],
+    velocity: Float[np.ndarray, "b t n d"],
+    radius: Float[np.ndarray, "b n"],
+    factors: Float[np.ndarray, "b f"],
+) -> Trajectory:
+    """Make the record of a true trajectory of bodies that keep their size."""
+    radii = np.broadcast_to(radius[:, None, :], position.shape[:-1])
+    return Trajectory(time, position, velocity, radii, np.ones(position.shape[:-1]), np.asarray(factors, dtype=float))
+
+
+def disc_mass(trajectory: Trajectory, density: float) -> Float[np.ndarray, "*b t n"]:
+    """Return the mass of discs, m = density pi r^2, in kilograms."""
+    return density * np.pi * trajectory.radius**2
+
+
+def draw_discs(trajectory: Trajectory, colours: tuple[Colour, ...], world: World) -> Drawing:
+    """Describe every body as a disc of its own colour on a white ground."""
+    return Drawing(
+        np.full(len(colours), Shape.DISC),
+        trajectory.position,
+        trajectory.radius,
+        np.array(colours, np.uint8),
+        np.array(WHITE, np.uint8),
+        world,
+    )
+
+
+def place_rolling(world: World, radius: Metres, speed: float, rng: np.random.Generator) -> Metres:
+    """Draw the study's starting abscissa: the ball stays inside for 24 frames where that is possible.
+
+    x in [r, W - (2.4 v + r)]; if that is empty, x in [r, r + U(0, 0.5)].
+    """
+    last = world.width - (2.4 * speed + radius)
+    return float(rng.uniform(radius, last if last > radius else radius + rng.uniform(0.0, 0.5)))
+
+
+def _draw(intervals: Intervals, rng: np.random.Generator) -> float:
+    low, high = intervals[int(rng.integers(len(intervals)))]
+    return float(rng.uniform(low, high))

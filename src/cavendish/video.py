@@ -1,0 +1,33 @@
+"""Records of video: what a model is shown and what it answers. Axis legend: see `motion`."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from cavendish.motion import Trajectory, World
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames with their clock and their scale; a batch of clips has one more axis in front."""
+
+    frames: UInt8[Tensor, "*b t h w c"]  # sRGB
+    time: Float[Tensor, " t"]  # s
+    world: World  # metres across and up the frame
+    trajectory: Trajectory | None = None  # the truth, where it is known; models never look at it
+
+    def first(self, count: int) -> "Clip":
+        """Keep the first `count` frames: the context that a model is given."""
+        return Clip(self.frames[..., :count, :, :, :], self.time[:count], self.world)
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """A model's continuation of a context: the given frames, then `horizon` dreamt ones."""
+
+    frames: UInt8[Tensor, "b t h w c"] | None  # None for a model that has no pixels
+    features: Float[Tensor, "b t k"] | None
+    time: Float[Tensor, " t"]  # s
+    world: World
+    context: int  # how many leading frames were given, not dreamt
