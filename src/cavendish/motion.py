@@ -56,7 +56,7 @@ class Trajectory:
     @property
     def lost(self) -> Bool[np.ndarray, "*b t n"]:
         """Where a body was not found."""
-        return np.isnan(self.position).any(axis=-1)
+        return np.asarray(np.isnan(self.position).any(axis=-1))
 
 
 class Shape(IntEnum):

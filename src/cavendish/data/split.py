@@ -93,6 +93,4 @@ def mirror(trajectory: Trajectory, width: float, which: "np.ndarray[tuple[int], 
     position, velocity = trajectory.position.copy(), trajectory.velocity.copy()
     position[which, ..., 0] = width - position[which, ..., 0]
     velocity[which, ..., 0] *= -1
-    return Trajectory(
-        trajectory.time, position, velocity, trajectory.radius, trajectory.confidence, trajectory.factors
-    )
+    return Trajectory(trajectory.time, position, velocity, trajectory.radius, trajectory.confidence, trajectory.factors)

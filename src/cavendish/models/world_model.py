@@ -46,6 +46,10 @@ class WorldModel(nn.Module, ABC):
     def training_flops(self, clip: Clip) -> float:
         """Count the floating-point operations of one forward and backward pass (a multiply-add is 2)."""
 
+    def matrices(self) -> list[nn.Parameter]:
+        """Return the weight matrices inside blocks, which Muon may make orthogonal; none by default."""
+        return []
+
     def stages(self) -> Iterator[Stage]:
         """Yield the parts to train in order; by default the model itself, in one go."""
         yield Stage("model", self)

@@ -1,7 +1,7 @@
 """Frames -> metres: find each body again by unmixing colours, then by a gated centroid.
 
 The renderer mixes colours by area share in linear light, so in every pixel
-    light - background = sum_k a_k (colour_k - background),   hence   a = pinv(colours - background) (light - background)
+    light - background = sum_k a_k (colour_k - background),  so  a = pinv(colours - background) (light - background)
 gives each body's share a_k (colour unmixing by least squares). A body is then the disc of pixels around the
 median of {a > 1/2}; inside a gate a little wider than the body
     centre = sum w (x, y) / sum w,   radius = sqrt(sum w * pixel area / pi),   w = a - haze,
@@ -77,11 +77,13 @@ class Reader:
         return np.linalg.pinv(apart.T), ground
 
 
-def differentiate(position: Float[np.ndarray, "*b t n d"], time: Float[np.ndarray, " t"]) -> Float[np.ndarray, "*b t n d"]:
+def differentiate(
+    position: Float[np.ndarray, "*b t n d"], time: Float[np.ndarray, " t"]
+) -> Float[np.ndarray, "*b t n d"]:
     """Return velocities by central differences (one-sided at both ends) in metres per second."""
     if len(time) < 2:
         return np.full(position.shape, np.nan)
-    return np.gradient(position, time, axis=-3)
+    return np.asarray(np.gradient(position, time, axis=-3))
 
 
 @njit(cache=True, nogil=True)
@@ -230,9 +232,7 @@ def _fill(share: Float[np.ndarray, "h w"], aspect: float, x0: float, y0: float, 
 
 
 @njit(cache=True, nogil=True)
-def _fit(
-    share: Float[np.ndarray, "h w"], aspect: float, x: float, y: float, r: float
-) -> tuple[float, float, float]:
+def _fit(share: Float[np.ndarray, "h w"], aspect: float, x: float, y: float, r: float) -> tuple[float, float, float]:
     """Fit centre and radius of a disc that the frame cuts off, by Gauss-Newton on its exact shares.
 
     The radius seen in part is a poor start, so the steps are bounded by half a pixel width per iteration

@@ -11,12 +11,12 @@ AnyScene = (
     | Parabola
     | Collision
 )  # fmt: skip
-SCENES: tuple[type[Scene], ...] = AnyScene.__args__
+SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
 __all__ = ["SCENES", "AnyScene", "Collision", "Factor", "Law", "Parabola", "Scene", "UniformMotion", "scene_named"]
 
 
-def scene_named(name: str) -> type[Scene]:
+def scene_named(name: str) -> type[AnyScene]:
     """Find a scene's class by its kebab-case name."""
     known = {scene.name(): scene for scene in SCENES}
     if name not in known:

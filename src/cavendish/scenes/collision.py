@@ -115,12 +115,10 @@ class Collision(Scene):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(closing > 0, gap / closing, np.inf)
 
-    def _after(
-        self, before: Float[np.ndarray, "b n"], mass: Float[np.ndarray, "b n"]
-    ) -> Float[np.ndarray, "b n"]:
+    def _after(self, before: Float[np.ndarray, "b n"], mass: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
         momentum = (mass * before).sum(-1, keepdims=True)
         swap = self.restitution * mass[:, ::-1] * (before[:, ::-1] - before)
-        return (momentum + swap) / mass.sum(-1, keepdims=True)
+        return np.asarray((momentum + swap) / mass.sum(-1, keepdims=True))
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red and a blue disc on white."""

@@ -1,9 +1,9 @@
 """Attention over a packed list of tokens, with positions as rotations in physical units.
 
 softmax(q k^T / sqrt(head)) v inside each clip, never across clips (Vaswani et al. 2017, eq. 1), on
-layer-normalised queries and keys (QK-norm, Dehghani et al. 2023, ViT-22B, section 2). A position p = (time, y, x) turns channel
-pair i of an axis by the angle 2 pi p / wavelength_i (RoPE, Su et al. 2021, eq. 34), so that only
-differences of positions matter; wavelengths are geometric in seconds and metres.
+layer-normalised queries and keys (QK-norm, Dehghani et al. 2023, ViT-22B, section 2). A position
+p = (time, y, x) turns channel pair i of an axis by the angle 2 pi p / wavelength_i (RoPE, Su et al. 2021,
+eq. 34), so that only differences of positions matter; wavelengths are geometric in seconds and metres.
 """
 
 import math
@@ -52,14 +52,14 @@ class Attention(nn.Module):
         self, x: Float[Tensor, "s k"], turn: Complex[Tensor, "s heads pair"], lengths: tuple[int, ...]
     ) -> Float[Tensor, "s k"]:
         """Let every token look at the tokens of its own clip; `lengths` are tokens per clip."""
-        q, k, v = (F.linear(x, w).unflatten(-1, (self.heads, -1)) for w in (self.query, self.key, self.value))
+        q, k, v = (F.linear(x, w).view(len(x), self.heads, -1) for w in (self.query, self.key, self.value))
         q = _turn(F.layer_norm(q, q.shape[-1:], self.query_gain), turn)
         k = _turn(F.layer_norm(k, k.shape[-1:], self.key_gain), turn)
         return F.linear(_attend(q, k, v, lengths).flatten(1), self.out)
 
 
 def _turn(x: Float[Tensor, "s head d"], turn: Complex[Tensor, "s heads pair"]) -> Float[Tensor, "s head d"]:
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * turn).flatten(-2)
 
 
@@ -74,7 +74,7 @@ def _attend(
             stop += 1
         tokens = slice(sum(lengths[:start]), sum(lengths[:stop]))
         shape = (stop - start, lengths[start], *q.shape[1:])
-        batch = (part[tokens].reshape(shape).transpose(1, 2) for part in (q, k, v))
-        done.append(F.scaled_dot_product_attention(*batch).transpose(1, 2).flatten(0, 1))
+        batch = [part[tokens].reshape(shape).transpose(1, 2) for part in (q, k, v)]
+        done.append(F.scaled_dot_product_attention(batch[0], batch[1], batch[2]).transpose(1, 2).flatten(0, 1))
         start = stop
     return torch.cat(done) if len(done) > 1 else done[0]

@@ -7,12 +7,13 @@ for the rows of a schedule, a table of steps x frames of levels. One step from p
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.network import SIZES, Denoiser
@@ -31,7 +32,7 @@ class DiffusionConfig:
     patch: int = 16  # px
     tubelet: int = 1  # frames
     registers: int = 4
-    mixture: Mixture = Mixture()
+    mixture: Mixture = field(default_factory=Mixture)
     steps: int = 1  # denoising steps of one imagination
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class Diffusion(WorldModel):
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Weighted squared error of the predicted clean frames."""
         video = _signed(clip)
-        level = self.config.mixture.levels(*video.shape[:2], generator)
+        level = self.config.mixture.levels(video.shape[0], video.shape[1], generator)
         error = self._denoise(noised(video, level, generator), level, clip).sub_(video).square().mean((2, 3, 4))
         loss = (self.config.mixture.weight(level) * error).mean()
         leap = error.detach()[level == 0.0]
@@ -109,6 +110,10 @@ class Diffusion(WorldModel):
             features.append(rows[:, -1].mean(1))
         return torch.stack(features, 1).repeat_interleave(self.grid.tubelet, 1)
 
+    def matrices(self) -> list[nn.Parameter]:
+        """Return the weights of attention and feed-forward layers."""
+        return [p for name, p in self.denoiser.blocks.named_parameters() if p.ndim == 2 and "table" not in name]
+
     def training_flops(self, clip: Clip) -> float:
         """Count three forward passes: one forward, two for the gradients of inputs and weights."""
         b, t, h, w, _ = clip.frames.shape
@@ -124,10 +129,12 @@ class Diffusion(WorldModel):
     def _schedule(self, known: int, horizon: int) -> list[tuple[Float[Tensor, " t"], Float[Tensor, " t"]]]:
         levels = torch.linspace(0, 1, self.config.steps + 1)
         rows = [torch.cat([torch.ones(known), level.expand(horizon)]) for level in levels]
-        return list(zip(rows[:-1], rows[1:], strict=True))
+        return list(pairwise(rows))
 
 
 def _signed(clip: Clip) -> Float[Tensor, "b t h w c"]:
     if clip.frames.ndim != 5 or clip.frames.dtype != torch.uint8:
-        raise BadInputError(f"frames are {clip.frames.dtype} {tuple(clip.frames.shape)}, expected uint8 (b, t, h, w, c)")
+        raise BadInputError(
+            f"frames are {clip.frames.dtype} {tuple(clip.frames.shape)}, expected uint8 (b, t, h, w, c)"
+        )
     return clip.frames.float() / 127.5 - 1.0

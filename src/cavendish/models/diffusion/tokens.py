@@ -90,7 +90,7 @@ def pack(
 def unpack(patch: Float[Tensor, "s p"], clips: int, rows: int, registers: int) -> Float[Tensor, "b row m p"]:
     """Take the patches of equal clips out of the list, leaving the registers behind."""
     per_clip = patch.view(clips, -1, patch.shape[-1])[:, registers:]
-    return per_clip.unflatten(1, (rows, -1))
+    return per_clip.reshape(clips, rows, -1, patch.shape[-1])
 
 
 def _places(clip: Clip, grid: Grid, shape: tuple[int, int, int]) -> Float[Tensor, "s 3"]:

@@ -1,0 +1,55 @@
+"""`cavendish scenes`: every scene with its law, factors, units and regions."""
+
+import json
+import sys
+from dataclasses import dataclass
+
+import tyro
+
+from cavendish.scenes import SCENES, Scene
+
+
+@dataclass(frozen=True)
+class Options:
+    """List every scene."""
+
+    json: bool = False
+    """Print JSON instead of text."""
+
+
+def main(arguments: list[str]) -> None:
+    """Print the catalogue."""
+    options = tyro.cli(Options, args=arguments, prog="cavendish scenes")
+    cards = [card(scene) for scene in SCENES]
+    sys.stdout.write(json.dumps(cards, indent=2) + "\n" if options.json else "\n".join(map(_text, cards)))
+
+
+def card(kind: type[Scene]) -> dict[str, object]:
+    """Describe a scene in plain values."""
+    return {
+        "name": kind.name(),
+        "about": (kind.__doc__ or "").strip(),
+        "law": list(kind.law.equations),
+        "parameters": dict(kind.law.parameters),
+        "constants": kind().constants(),
+        "world": {"width": kind.world.width, "height": kind.world.height, "unit": "m"},
+        "clock": {"frames": kind.frames, "step": kind.step, "unit": "s", "context": kind.context},
+        "regions": list(kind.regions()),
+        "factors": [
+            {"name": f.name, "unit": f.unit, "ranges": {region: list(map(list, r)) for region, r in f.ranges.items()}}
+            for f in kind.factors
+        ],
+    }
+
+
+def _text(card: dict[str, object]) -> str:
+    lines = [f"{card['name']}: {card['about']}"]
+    lines += [f"    law      {equation}" for equation in card["law"]]  # type: ignore[attr-defined]
+    lines += [f"    regions  {', '.join(card['regions'])}"]  # type: ignore[arg-type]
+    for factor in card["factors"]:  # type: ignore[attr-defined]
+        ranges = [
+            f"{region} {' or '.join(f'{low:g} to {high:g}' for low, high in spans)}"
+            for region, spans in factor["ranges"].items()
+        ]
+        lines.append(f"    factor   {factor['name']} [{factor['unit']}]: {'; '.join(ranges) or 'placed by the scene'}")
+    return "\n".join(lines) + "\n"

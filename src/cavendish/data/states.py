@@ -1,0 +1,44 @@
+"""The true states beside a folder of films: `states.npz`, plain arrays, never pickled.
+
+position  clip x time x body x axis [m]   velocity  the same [m/s]   time [s]
+radius    clip x time x body [m]          factors   clip x factor, named by factor_names
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from cavendish.errors import BadInputError, CorruptDataError
+from cavendish.motion import Trajectory
+from cavendish.scenes import Scene
+
+FIELDS = ("position", "velocity", "time", "radius", "factors")
+
+
+def write_states(path: Path, truth: Trajectory, scene: Scene) -> None:
+    """Write the states of a batch of clips."""
+    names = np.array([factor.name for factor in scene.factors])
+    np.savez(path, factor_names=names, **{field: getattr(truth, field) for field in FIELDS})
+
+
+def read_states(path: Path) -> Trajectory:
+    """Read the states of a batch of clips; a missing or misshapen array is refused by name."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {field: stored[field] for field in FIELDS}
+    except FileNotFoundError as error:
+        raise BadInputError(f"{path}: no such file") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CorruptDataError(f"{path}: not a states file ({error})") from error
+    position, time = arrays["position"], arrays["time"]
+    if position.ndim != 4 or position.shape[-1] != 2 or position.shape[1] != len(time):
+        raise CorruptDataError(f"{path}: position is {position.shape}, expected (clips, {len(time)}, bodies, 2)")
+    for field, shape in (("velocity", position.shape), ("radius", position.shape[:-1])):
+        if arrays[field].shape != shape:
+            raise CorruptDataError(f"{path}: {field} is {arrays[field].shape}, expected {shape}")
+    for field in FIELDS:
+        if not np.isfinite(arrays[field]).all():
+            raise CorruptDataError(f"{path}: {field} holds values that are not finite")
+    ones = np.ones(position.shape[:-1])
+    return Trajectory(time, position, arrays["velocity"], arrays["radius"], ones, arrays["factors"])

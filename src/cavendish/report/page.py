@@ -1,0 +1,140 @@
+"""Result files -> one self-contained page, and the same verdict as a table for the terminal."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from rich.table import Table
+
+from cavendish.artefact import commit_file, read_json
+from cavendish.errors import BadInputError
+from cavendish.measure.distance import CurvePoint, error_curve
+from cavendish.measure.results import MODEL, RESULTS, Results, read_results
+from cavendish.measure.score import Score
+from cavendish.measure.verdict import HEADLINE, INSIDE, Verdict, judge
+from cavendish.report.figures import comparison, curves, training_curve
+from cavendish.report.films import Film, films
+from cavendish.scenes import Factor, Scene, scene_named
+from cavendish.training.log import read_log
+
+SHOWN = (
+    HEADLINE,
+    "velocity error x, per frame",
+    "velocity error y, time mean",
+    "position error",
+    "radius drift",
+    "lost share",
+)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What a run folder says about itself."""
+
+    folder: Path
+    study: dict[str, Any]
+    machine: dict[str, Any]
+    results: Results
+    scene: type[Scene]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the judgement on this run."""
+        return judge(self.results, mean_speed(self.scene))
+
+
+def read_run(folder: Path) -> RunFiles:
+    """Read a finished run."""
+    if not folder.is_dir():
+        raise BadInputError(f"{folder}: no such run folder")
+    study = read_json(folder / "study.json")
+    name = "".join(f"-{c.lower()}" if c.isupper() else c for c in study["data"]["scene"]["type"]).lstrip("-")
+    return RunFiles(folder, study, read_json(folder / "machine.json"), read_results(folder), scene_named(name))
+
+
+def mean_speed(scene: type[Scene]) -> float:
+    """Return the middle of the taught speeds, in m/s."""
+    spans = [f.intervals("train")[0] for f in scene.factors if f.ranges and f.unit == "m/s"]
+    return float(np.mean(spans))
+
+
+def verdict_table(folder: Path) -> Table:
+    """Lay the verdict out for a terminal: a row per region, the model beside its controls."""
+    run = read_run(folder)
+    controls = [entry.who for entry in run.results.regions[0].entries if entry.who != MODEL]
+    title = f"{run.study['name']}: {HEADLINE}, in m/s (95 % interval)"
+    table = Table("region", MODEL, *controls, "lost", "case index", title=title, caption=run.verdict.sentence)
+    for region in run.results.regions:
+        model = region.of(MODEL)
+        cells = [f"{region.of(name)[HEADLINE].value:.2g}" for name in controls]
+        lost = f"{100 * model['lost share'].value:.1f} %"
+        index = f"{model.copying.value:.2f}" if model.copying.n else "none"
+        table.add_row(region.region, interval_text(model[HEADLINE]), *cells, lost, index)
+    return table
+
+
+def write_report(folders: list[Path], page: Path) -> Path:
+    """Write the page of a run; further runs join its comparison table. Return the page's path."""
+    if not folders:
+        raise BadInputError("report: no run folder given")
+    runs = [read_run(folder) for folder in folders]
+    first = runs[0]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cavendish.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["interval"] = interval_text
+    log = read_log(first.folder / "log.jsonl")
+    html = environment.get_template("page.html.j2").render(
+        runs=runs,
+        run=first,
+        headline=HEADLINE,
+        shown=SHOWN,
+        model=MODEL,
+        comparison=comparison(first.results, HEADLINE),
+        curves=curves(_curves(first)),
+        training=training_curve(log),
+        films=_films(first),
+        study=json.dumps(first.study, indent=1),
+        last=log[-1] if log else {},
+        version=version("cavendish"),
+    )
+    commit_file(page, html.encode())
+    return page
+
+
+def interval_text(score: Score) -> str:
+    """Write a score with its interval, to two figures."""
+    if score.n == 0:
+        return "none"
+    return f"{score.value:.2g} ({score.low:.2g} to {score.high:.2g})"
+
+
+def _films(run: RunFiles) -> list[Film]:
+    names = [factor.name for factor in run.scene.factors]
+    return [film for r in run.results.regions for film in films(run.folder, r.region, run.scene.world, names)]
+
+
+def _curves(run: RunFiles) -> list[tuple[str, Factor, list[CurvePoint], list[CurvePoint]]]:
+    """Build the curves over the first speed and the first radius of the scene."""
+    made = []
+    regions = {region.region for region in run.results.regions}
+    for kind, unit in (("velocity", "m/s"), ("radius", "m")):
+        used = [region for region in (INSIDE, f"ood-{kind}") if region in regions]
+        number, factor = next((k, f) for k, f in enumerate(run.scene.factors) if f.ranges and f.unit == unit)
+        values = np.concatenate([_factors(run.folder, region)[:, number] for region in used])
+        lines = [error_curve(factor, values, _joined(run.results, used, who)) for who in (MODEL, "nearest case")]
+        made.append((factor.name.replace("_", " "), factor, lines[0], lines[1]))
+    return made
+
+
+def _joined(results: Results, regions: list[str], who: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    return np.concatenate([np.array(results.of(region).of(who)[HEADLINE].values) for region in regions])
+
+
+def _factors(folder: Path, region: str) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    with np.load(folder / RESULTS / f"{region}.npz", allow_pickle=False) as stored:
+        return np.asarray(stored["factors"])

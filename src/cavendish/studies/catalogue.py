@@ -1,0 +1,33 @@
+"""The studies that have a name. A new one is one value here."""
+
+from cavendish.data import Picture, Split
+from cavendish.errors import unknown
+from cavendish.models import DiffusionConfig
+from cavendish.scenes import AnyScene, Collision, Parabola, UniformMotion
+from cavendish.studies.study import Study
+from cavendish.training import TrainingConfig
+
+# Sized for ten minutes on two cores; the sweep behind every number is in docs/log.md.
+QUICK_PICTURE = Picture(32, 32)
+QUICK_MODEL = DiffusionConfig(size="pico", patch=8, tubelet=4)
+QUICK_TRAINING = TrainingConfig(steps=2000, batch=32, rate=2e-3)
+
+
+def _quick(name: str, scene: AnyScene) -> Study:
+    data = Split(scene, size=3_000_000, picture=QUICK_PICTURE, flip=0.5)
+    return Study(name, data, QUICK_MODEL, QUICK_TRAINING)
+
+
+NAMED = (
+    _quick("uniform-quick", UniformMotion()),
+    _quick("parabola-quick", Parabola()),
+    _quick("collision-quick", Collision()),
+)
+STUDIES = {study.name: study for study in NAMED}
+
+
+def study_named(name: str) -> Study:
+    """Find a study by its name."""
+    if name not in STUDIES:
+        raise unknown("study", name, STUDIES)
+    return STUDIES[name]

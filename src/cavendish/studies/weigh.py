@@ -1,0 +1,95 @@
+"""Imagine -> read -> measure, for a model and for every control, on the regions of a study."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from cavendish.data import Split
+from cavendish.measure import scorecard
+from cavendish.measure.copying import case_index
+from cavendish.measure.results import MODEL, Entry, RegionResult
+from cavendish.motion import Trajectory
+from cavendish.readout import Reader
+from cavendish.render import render
+from cavendish.scenes import Scene
+from cavendish.studies.controls import Coast, Dreamer, Freeze, NearestCase, Oracle
+from cavendish.studies.study import Study
+from cavendish.training import seeded
+from cavendish.video import Clip, Imagined
+
+BATCH = 64  # clips imagined at a time
+SHOWN = 4  # clips per region whose frames are kept for the report
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What one region said about one model: the scores, and what they were computed from."""
+
+    result: RegionResult
+    truth: Trajectory
+    readings: dict[str, Trajectory]  # the model and the controls, as read from their pictures
+    films: dict[str, UInt8[np.ndarray, "b t h w c"]]  # the first few clips of truth and model
+
+
+def reader_of(split: Split) -> Reader:
+    """Return the reader of a split's pictures; it learns the colours and the scale, nothing else."""
+    return Reader.of(split.scene.draw(split.trajectories(np.array([0]))))
+
+
+def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weighed:
+    """Weigh a model and the controls on fresh clips of one region."""
+    data, weighing = study.data, study.weighing
+    scene, reader = data.scene, reader_of(data)
+    split = Split(scene, region, weighing.clips, weighing.seed, data.picture, data.flip)
+    clip = split.clips(np.arange(split.size))
+    truth = clip.trajectory
+    assert truth is not None
+    context, horizon = clip.first(scene.context), scene.frames - scene.context
+    dreamt = _frames(_dream_in_parts(model, context, horizon, weighing.seed))
+    readings = {MODEL: reader.read(dreamt, truth.time)}
+    noise = picture_noise(scene, readings[MODEL], dreamt)
+    controls: dict[str, Dreamer] = {
+        "oracle": Oracle(scene, truth, noise),
+        "coast": Coast(scene, reader),
+        "freeze": Freeze(),
+        "nearest case": cases,
+    }
+    for name, control in controls.items():
+        readings[name] = reader.read(_frames(control.imagine(context, horizon, seeded(weighing.seed))), truth.time)
+    recalled = cases.recall(context)
+    entries = tuple(
+        Entry(who, scorecard(scene, truth, r).scores, case_index(scene, truth, recalled, r))
+        for who, r in readings.items()
+    )
+    films = {"truth": clip.frames[:SHOWN].numpy(), MODEL: dreamt[:SHOWN]}
+    return Weighed(RegionResult(region, noise, entries), truth, readings, films)
+
+
+def picture_noise(scene: Scene, reading: Trajectory, frames: UInt8[np.ndarray, "b t h w c"]) -> float:
+    """Return the rms difference (sRGB bytes) between imagined frames and a clean drawing of what was read there."""
+    found = np.logical_not(reading.lost.any(-1))
+    found[:, : scene.context] = False
+    if not found.any():
+        return 0.0
+    drawn = render(scene.draw(reading), *frames.shape[-3:-1])
+    difference = frames[found].astype(np.float32) - drawn[found]
+    return float(np.sqrt((difference**2).mean()))
+
+
+def _dream_in_parts(model: Dreamer, context: Clip, horizon: int, seed: int) -> Imagined:
+    """Imagine a large batch in parts, each with a generator of its own, so that memory stays bounded."""
+    parts = [
+        model.imagine(
+            Clip(context.frames[start : start + BATCH], context.time, context.world), horizon, seeded(seed, start)
+        )
+        for start in range(0, len(context.frames), BATCH)
+    ]
+    frames = torch.cat([part.frames for part in parts if part.frames is not None])
+    return Imagined(frames, None, parts[0].time, context.world, parts[0].context)
+
+
+def _frames(imagined: Imagined) -> UInt8[np.ndarray, "b t h w c"]:
+    assert imagined.frames is not None
+    return imagined.frames.numpy()

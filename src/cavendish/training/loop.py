@@ -1,0 +1,192 @@
+"""One training loop for every model.
+
+Step n sees the clips n B .. n B + B - 1 of the split (clips are independent draws, so no shuffle is needed)
+and a generator seeded by (seed, n): a run is a function of two integers, and a resumed run equals an
+uninterrupted one bit by bit on one machine and thread count. An exponential moving average follows the
+parameters, ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)). Gradients are clipped to norm 1.
+A loss or gradient that is not finite stops the run before it touches any parameter.
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cavendish.data import Split
+from cavendish.errors import BadInputError, NonFiniteError
+from cavendish.models.world_model import Stage, WorldModel
+from cavendish.training import checkpoint
+from cavendish.training.log import Record, append, rewind
+from cavendish.training.machine import matmul_rate
+from cavendish.training.optimiser import Optimiser, check_names, rate_share
+from cavendish.training.signals import StopRequest
+from cavendish.video import Clip
+
+CLIP_NORM = 1.0
+LOG_EVERY = 20
+
+
+@final
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long, how fast and by which rule a model learns."""
+
+    steps: int = 2000
+    batch: int = 32
+    rate: float = 2e-3
+    optimiser: Literal["adamw", "muon"] = "muon"
+    warmup: float = 0.02  # share of the steps
+    decay: float = 0.5  # share of the steps
+    ema: float = 0.99
+    save_every: int = 100  # steps
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot train."""
+        if min(self.steps, self.batch, self.save_every) < 1:
+            raise BadInputError("training steps, batch and save_every must be at least 1")
+        if not (self.rate > 0 and 0 <= self.ema < 1 and 0 <= self.warmup <= 1 and 0 <= self.decay <= 1):
+            raise BadInputError("training needs rate > 0, 0 <= ema < 1, and warmup and decay between 0 and 1")
+
+
+def seeded(seed: int, *numbers: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator that is a function of a seed and some integers."""
+    digest = hashlib.sha256(repr((seed, *numbers)).encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a model is trained, on what, how, and who is told."""
+
+    folder: Path
+    split: Split
+    config: TrainingConfig
+    seed: int
+    stop: StopRequest
+    watch: Callable[[Record], None]
+
+
+def train(model: WorldModel, run: Run) -> None:
+    """Train all stages of a model, resuming from the newest checkpoint; leaves the averaged parameters in it."""
+    peak = matmul_rate(str(_device(model)))
+    for number, stage in enumerate(model.stages()):
+        _train_stage(stage, number, run, peak)
+
+
+def load_trained(model: WorldModel, folder: Path) -> None:
+    """Put the newest averaged parameters of every stage into a model; refuse a run without checkpoints."""
+    for stage in model.stages():
+        found = checkpoint.steps(folder / "checkpoints" / stage.name)
+        if not found:
+            raise BadInputError(f"{folder}: no checkpoint of stage '{stage.name}'; train it first")
+        tensors, _ = checkpoint.load(found[-1])
+        _fill(stage.module, tensors["ema"], str(found[-1] / "ema.safetensors"))
+
+
+def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
+    model, config = stage.module, run.config
+    folder, log = run.folder / "checkpoints" / stage.name, run.folder / "log.jsonl"
+    optimiser = Optimiser(model, config.optimiser, config.rate)
+    average = {name: p.detach().clone() for name, p in model.state_dict().items()}
+    start = _resume(model, optimiser, average, folder, run)
+    rewind(log, stage.name, start)
+    model.train()
+    clock, last, flops = time.perf_counter(), start, 0.0
+    for step in range(start, config.steps):
+        clip = _batch(run.split, step, config.batch, _device(model))
+        loss, figures = model.loss(clip, seeded(run.seed, number, step, device=_device(model)))
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+        loss_value, norm_value = loss.item(), norm.item()
+        _require_finite(loss_value, norm_value, stage.name, step, config.batch)
+        optimiser.step(rate_share(step, config.steps, config.warmup, config.decay))
+        _follow(average, model, min(config.ema, (1 + step) / (10 + step)))
+        flops += model.training_flops(clip)
+        done = step + 1
+        if done % LOG_EVERY == 0 or done == config.steps:
+            elapsed = time.perf_counter() - clock
+            speed = {
+                "clips_per_second": (done - last) * config.batch / elapsed,
+                "seconds_left": elapsed / (done - last) * (config.steps - done),
+                "flops_per_second": flops / elapsed,
+                "flop_share": flops / elapsed / peak,
+            }
+            record = {"stage": stage.name, "step": done, "steps": config.steps, "loss": loss_value}
+            record |= {"gradient_norm": norm_value, **_finite(figures), **speed}
+            append(log, record)
+            run.watch(record)
+            clock, last, flops = time.perf_counter(), done, 0.0
+        if done % config.save_every == 0 or done == config.steps or run.stop.signal is not None:
+            _save(model, optimiser, average, folder, done, run)
+        if done < config.steps:
+            run.stop.check(f"after step {done} of stage '{stage.name}', checkpoint saved")
+    _fill(model, average, str(folder))
+    model.eval()
+
+
+def _batch(split: Split, step: int, batch: int, device: torch.device) -> Clip:
+    clip = split.clips((np.arange(batch) + step * batch) % split.size)
+    return clip if device.type == "cpu" else Clip(clip.frames.to(device), clip.time.to(device), clip.world)
+
+
+def _device(model: WorldModel) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _require_finite(loss: float, norm: float, stage: str, step: int, batch: int) -> None:
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise NonFiniteError(
+            f"stage '{stage}', step {step}: loss {loss}, gradient norm {norm}; "
+            f"clips {step * batch} to {(step + 1) * batch - 1}; parameters untouched"
+        )
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], model: WorldModel, decay: float) -> None:
+    state = model.state_dict()
+    torch._foreach_lerp_([average[name] for name in state], list(state.values()), 1 - decay)
+
+
+def _save(
+    model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, done: int, run: Run
+) -> None:
+    state = {
+        "step": done,
+        "seed": run.seed,
+        "data_position": done * run.config.batch % run.split.size,
+        "clips_seen": done * run.config.batch,
+        "threads": torch.get_num_threads(),
+    }
+    tensors = {"model": dict(model.state_dict()), "ema": average, "optimiser": optimiser.state()}
+    checkpoint.save(folder, done, tensors, state)
+
+
+def _resume(model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, run: Run) -> int:
+    """Load the newest checkpoint, if there is one, and return the number of steps done."""
+    found = checkpoint.steps(folder)
+    if not found:
+        return 0
+    tensors, state = checkpoint.load(found[-1])
+    if state["seed"] != run.seed:
+        raise BadInputError(f"{found[-1]}: made with seed {state['seed']}, this run has seed {run.seed}")
+    _fill(model, tensors["model"], str(found[-1] / "model.safetensors"))
+    check_names(str(found[-1] / "ema.safetensors"), set(average), set(tensors["ema"]))
+    average.update(tensors["ema"])
+    optimiser.load(tensors["optimiser"], str(found[-1] / "optimiser.safetensors"))
+    return int(state["step"])
+
+
+def _fill(model: WorldModel, tensors: dict[str, Tensor], source: str) -> None:
+    check_names(source, set(model.state_dict()), set(tensors))
+    model.load_state_dict(tensors)

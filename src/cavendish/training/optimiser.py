@@ -1,0 +1,80 @@
+"""Which rule moves which parameter, and the state that a checkpoint must keep.
+
+AdamW (Loshchilov & Hutter 2019) for everything, or Muon for the matrices inside blocks and AdamW for the
+rest. Weight decay touches matrices only. The rate of step n of N: linear warm-up, flat, linear to zero,
+    rate(n) = peak * min(1, (n + 1) / (warmup N), (N - n) / (decay N)).
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cavendish.errors import CorruptDataError
+from cavendish.models.world_model import WorldModel
+from cavendish.training.muon import Muon
+
+WEIGHT_DECAY = 0.01
+STATE = {Muon: ("momentum",), torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq")}
+
+
+def rate_share(step: int, steps: int, warmup: float, decay: float) -> float:
+    """Return the learning rate of a step as a share of its peak."""
+    rise = (step + 1) / max(warmup * steps, 1.0)
+    fall = (steps - step) / max(decay * steps, 1.0)
+    return min(1.0, rise, fall)
+
+
+class Optimiser:
+    """One or two optimisers behind one step, with their state by parameter name."""
+
+    def __init__(self, model: WorldModel, rule: Literal["adamw", "muon"], peak: float) -> None:
+        self.peak = peak
+        self.parameters = dict(model.named_parameters())
+        matrices = {id(p) for p in model.matrices()}
+        inside = [p for p in self.parameters.values() if id(p) in matrices]
+        outside = [p for p in self.parameters.values() if id(p) not in matrices]
+        groups = [{"params": outside, "weight_decay": 0.0}]
+        self.parts: list[torch.optim.Optimizer] = []
+        if rule == "muon":
+            self.parts.append(Muon(inside, peak, decay=WEIGHT_DECAY))
+        else:
+            groups.append({"params": inside, "weight_decay": WEIGHT_DECAY})
+        self.parts.append(torch.optim.AdamW(groups, peak, betas=(0.9, 0.95), fused=True))
+
+    def step(self, share: float) -> None:
+        """Move every parameter at a share of the peak rate, and forget its gradient."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = self.peak * share
+            part.step()
+            part.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return every state tensor under '<parameter>/<key>'."""
+        return {
+            f"{name}/{key}": part.state[parameter][key]
+            for name, parameter, part in self._owners()
+            for key in STATE[type(part)]
+            if key in part.state[parameter]
+        }
+
+    def load(self, state: dict[str, Tensor], source: str) -> None:
+        """Take the state back; a missing or a foreign item is refused by name."""
+        expected = {f"{name}/{key}" for name, _, part in self._owners() for key in STATE[type(part)]}
+        check_names(source, expected, set(state))
+        for name, parameter, part in self._owners():
+            for key in STATE[type(part)]:
+                part.state[parameter][key] = state[f"{name}/{key}"].clone()
+
+    def _owners(self) -> list[tuple[str, Tensor, torch.optim.Optimizer]]:
+        owner = {id(p): part for part in self.parts for group in part.param_groups for p in group["params"]}
+        return [(name, parameter, owner[id(parameter)]) for name, parameter in self.parameters.items()]
+
+
+def check_names(source: str, expected: set[str], found: set[str]) -> None:
+    """Refuse a set of stored items that is not exactly the expected one."""
+    for name in sorted(expected - found):
+        raise CorruptDataError(f"{source}: item '{name}' is missing")
+    for name in sorted(found - expected):
+        raise CorruptDataError(f"{source}: item '{name}' does not belong to this configuration")
