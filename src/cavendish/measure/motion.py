@@ -92,7 +92,7 @@ def _differences(moving: Trajectory) -> Float[np.ndarray, "b t n d"]:
 
 def _intervals(scene: Scene, truth: Trajectory) -> Bool[np.ndarray, "b t n"]:
     scored = scored_frames(scene, truth)
-    return scored[:, 1:] & scored[:, :-1]
+    return np.asarray(scored[:, 1:] & scored[:, :-1])
 
 
 def _after_impact(truth: Trajectory) -> Bool[np.ndarray, "b t 1"]:

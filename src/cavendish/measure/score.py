@@ -6,7 +6,7 @@ interval for bias and skew. A clip for which the question has no answer is NaN a
 
 import warnings
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +33,7 @@ class Score:
     values: tuple[float, ...]  # per clip, NaN where not scored
 
 
+@runtime_checkable
 class Measurement(Protocol):
     """A question about what was imagined, given the scene and the truth."""
 

@@ -29,6 +29,8 @@ from cavendish.scenes.scene import (
     study_factor,
 )
 
+TOUCHING = 1e-9  # m; balls that start in touch may overlap by rounding
+
 
 @final
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Collision(Scene):
         start = np.stack([column["x_red"], column["x_blue"]], -1)
         before = np.stack([column["speed_red"], -column["speed_blue"]], -1)
         gap = start[:, 1] - start[:, 0] - radius.sum(-1)
-        if (gap < 0).any():
+        if (gap < -TOUCHING).any():
             raise BadInputError(f"{self.name()}: the balls overlap at the start (gap {gap.min():g} m, expected >= 0)")
         impact = self.impact_time(factors)
         after = self._after(before, self.density * np.pi * radius**2)
@@ -113,7 +115,7 @@ class Collision(Scene):
         gap = column["x_blue"] - column["x_red"] - column["radius_red"] - column["radius_blue"]
         closing = column["speed_red"] + column["speed_blue"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(closing > 0, gap / closing, np.inf)
+            return np.where(closing > 0, np.maximum(gap, 0.0) / closing, np.inf)
 
     def _after(self, before: Float[np.ndarray, "b n"], mass: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
         momentum = (mass * before).sum(-1, keepdims=True)

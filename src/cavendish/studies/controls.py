@@ -7,7 +7,7 @@ Each sees what a model sees, answers in pixels, and is read by the same reader.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from cavendish.scenes.scene import assemble
 from cavendish.video import Clip, Imagined
 
 
+@runtime_checkable
 class Dreamer(Protocol):
     """Anything that continues a context; every world model is one."""
 
