@@ -1,16 +1,28 @@
-"""Shared by all tests: every scene, and a study small enough to train in seconds."""
+"""Shared by all tests: shapes checked at run time, every scene, and a study small enough to train in seconds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
 
-from cavendish.data import Picture, Split
-from cavendish.models import DiffusionConfig
-from cavendish.scenes import SCENES, UniformMotion
-from cavendish.scenes.scene import Scene
-from cavendish.studies import Study, Weighing
-from cavendish.training import TrainingConfig
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src" / "cavendish").rglob("*.py"))
+# Every shape in a signature is checked in tests, except in modules that numba compiles: it cannot see through a check.
+CHECKED = [
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    for path in SOURCES
+    if path.name != "__init__.py" and "import njit" not in path.read_text()
+]
+
+with install_import_hook(CHECKED, "beartype.beartype"):
+    from cavendish.data import Picture, Split
+    from cavendish.models import DiffusionConfig
+    from cavendish.scenes import SCENES, UniformMotion
+    from cavendish.scenes.scene import Scene
+    from cavendish.studies import Study, Weighing
+    from cavendish.training import TrainingConfig
 
 torch.set_num_threads(1)  # tests share two cores; results depend on the thread count, so it is fixed
 

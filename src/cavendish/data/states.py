@@ -25,7 +25,7 @@ def write_states(path: Path, truth: Trajectory, scene: Scene) -> None:
 def read_states(path: Path) -> Trajectory:
     """Read the states of a batch of clips; a missing or misshapen array is refused by name."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {field: stored[field] for field in FIELDS}
     except FileNotFoundError as error:
         raise BadInputError(f"{path}: no such file") from error

@@ -8,7 +8,8 @@ median of {a > 1/2}; inside a gate a little wider than the body
 where the haze is the mean share outside the gate: without the gate a faint haze over a whole frame would
 drag the centroid by many pixels. A body that touches the edge of the frame is found by fitting the exact
 share of a disc instead, because the centroid of what is visible is not the centre.
-A reader knows colours and scale, never the scene; what it cannot find it calls lost (NaN, confidence 0).
+A reader knows colours and scale, never the scene; what it cannot find it calls lost (NaN, confidence 0):
+too little colour in the core of the body, or light there that no mixture of the known colours explains.
 """
 
 import math
@@ -25,6 +26,7 @@ from cavendish.render.colour import LIGHT_OF_BYTE, light_of
 from cavendish.render.raster import disc_share
 
 FILL_NEEDED = 0.4  # mean share in the core of a body, below which it counts as lost
+PURITY_NEEDED = 0.7  # 1 - unexplained light / light of the colour, in the core of a body
 PIXELS_NEEDED = 3  # pixels more than half covered, below which there is nothing to find
 REFINEMENTS = 6
 
@@ -55,9 +57,9 @@ class Reader:
         *lead, height, width, _ = frames.shape
         flat = np.ascontiguousarray(frames).reshape(-1, height, width, 3)
         pixel = np.array([self.world.width / width, self.world.height / height])
-        unmix, ground = self._unmixing()
+        apart, ground = self._palette()
         found = np.empty((len(flat), len(self.colours), 4))
-        _read(flat, LIGHT_OF_BYTE, unmix, ground, pixel, found)
+        _read(flat, LIGHT_OF_BYTE, np.linalg.pinv(apart.T), apart, ground, pixel, found)
         found = found.reshape(*lead, len(self.colours), 4)
         position = found[..., :2]
         return Trajectory(
@@ -69,12 +71,13 @@ class Reader:
             np.zeros((*lead[:-1], 0)),
         )
 
-    def _unmixing(self) -> tuple[Float[np.ndarray, "n c"], Float[np.ndarray, " c"]]:
+    def _palette(self) -> tuple[Float[np.ndarray, "n c"], Float[np.ndarray, " c"]]:
+        """Return the colours less the background, and the background, in linear light."""
         ground = light_of(self.background / 255)
         apart = light_of(self.colours / 255) - ground
         if np.linalg.matrix_rank(apart, tol=1e-3) < len(self.colours):
             raise BadInputError(f"colours {self.colours.tolist()} cannot be told apart on {self.background.tolist()}")
-        return np.linalg.pinv(apart.T), ground
+        return apart, ground
 
 
 def differentiate(
@@ -91,6 +94,7 @@ def _read(
     frames: UInt8[np.ndarray, "t h w c"],
     light_of_byte: Float[np.ndarray, " light"],
     unmix: Float[np.ndarray, "n c"],
+    apart: Float[np.ndarray, "n c"],
     ground: Float[np.ndarray, " c"],
     pixel: Float[np.ndarray, " d"],
     found: Float[np.ndarray, "t n four"],
@@ -106,6 +110,12 @@ def _read(
                         table[0, frames[i, y, x, 0]] + table[1, frames[i, y, x, 1]] + table[2, frames[i, y, x, 2]]
                     )
             _find(share, pixel, found[i, n])
+            if found[i, n, 3] > 0.0:
+                purity = _purity(frames[i], n, light_of_byte, unmix, apart, ground, pixel, found[i, n])
+                found[i, n, 3] *= purity
+                if purity < PURITY_NEEDED:
+                    found[i, n, :3] = np.nan
+                    found[i, n, 3] = 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -229,6 +239,38 @@ def _fill(share: Float[np.ndarray, "h w"], aspect: float, x0: float, y0: float, 
                 s += share[i, j]
                 n += 1
     return s / n if n > 0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _purity(
+    frame: UInt8[np.ndarray, "h w c"],
+    body: int,
+    light_of_byte: Float[np.ndarray, " light"],
+    unmix: Float[np.ndarray, "n c"],
+    apart: Float[np.ndarray, "n c"],
+    ground: Float[np.ndarray, " c"],
+    pixel: Float[np.ndarray, " d"],
+    found: Float[np.ndarray, " four"],
+) -> float:
+    """Return which part of the light in a body's core is explained by mixtures of the known colours."""
+    height, width, _ = frame.shape
+    x, y, core = found[0], height * pixel[1] - found[1], max(0.7 * found[2], 0.75 * pixel[0])
+    unexplained, count = 0.0, 0
+    light = np.empty(3)
+    for i in range(max(0, int((y - core) / pixel[1])), min(height, int((y + core) / pixel[1]) + 1)):
+        for j in range(max(0, int((x - core) / pixel[0])), min(width, int((x + core) / pixel[0]) + 1)):
+            if ((j + 0.5) * pixel[0] - x) ** 2 + ((i + 0.5) * pixel[1] - y) ** 2 > core * core:
+                continue
+            for c in range(3):
+                light[c] = light_of_byte[frame[i, j, c]] - ground[c]
+            for c in range(3):
+                mixed = 0.0
+                for k in range(len(unmix)):
+                    mixed += apart[k, c] * (unmix[k, 0] * light[0] + unmix[k, 1] * light[1] + unmix[k, 2] * light[2])
+                unexplained += abs(light[c] - mixed)
+            count += 1
+    whole = np.abs(apart[body]).sum()
+    return max(0.0, 1.0 - unexplained / (count * whole)) if count > 0 else 0.0
 
 
 @njit(cache=True, nogil=True)

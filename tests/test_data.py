@@ -1,0 +1,118 @@
+"""A split is a function: the same clip whoever asks, in whatever order, however many ask."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cavendish.data import Picture, Split
+from cavendish.data.media import clips_in, read_clip, write_clip
+from cavendish.data.states import read_states, write_states
+from cavendish.data.study_grid import INSIDE, OUTSIDE, study_grid
+from cavendish.errors import BadInputError, CorruptDataError
+from cavendish.scenes import Collision, Parabola, UniformMotion
+from cavendish.scenes.scene import Scene
+
+SPLIT = Split(Collision(), size=3_000_000, picture=Picture(24, 24), flip=0.5)
+
+
+def digest(index: int) -> str:
+    """Hash everything about one clip."""
+    clip = SPLIT[index]
+    assert clip.trajectory is not None
+    return hashlib.sha256(clip.frames.numpy().tobytes() + clip.trajectory.position.tobytes()).hexdigest()
+
+
+def test_identical_bytes_for_any_order_and_number_of_workers() -> None:
+    indices = [0, 17, 5, 2_999_999, 17, 123_456]
+    alone = [digest(i) for i in indices]
+    assert [digest(i) for i in reversed(indices)] == alone[::-1]
+    for workers in (2, 4):
+        with ThreadPoolExecutor(workers) as pool:
+            assert list(pool.map(digest, indices)) == alone
+    with get_context("spawn").Pool(2) as processes:
+        assert processes.map(digest, indices[:3]) == alone[:3]
+
+
+def test_a_batch_holds_the_same_clips_as_single_requests() -> None:
+    batch = SPLIT.clips(np.array([3, 1]))
+    assert np.array_equal(batch.frames[1], SPLIT[1].frames)
+
+
+def test_shapes_and_units_are_as_promised(scene: Scene) -> None:
+    clip = Split(scene, picture=Picture(16, 24))[17]
+    assert clip.trajectory is not None
+    assert clip.frames.shape == (scene.frames, 16, 24, 3)
+    assert clip.trajectory.position.shape == (scene.frames, scene.bodies, 2)
+    assert np.allclose(np.diff(clip.time), scene.step)
+
+
+def test_regions_and_seeds_share_no_position(scene: Scene) -> None:
+    drawn = [
+        Split(scene, region, seed=seed).trajectories(np.arange(200)).factors[:, -1]
+        for region, seed in (("train", 0), ("interpolation", 0), ("train", 1))
+    ]
+    assert len(np.unique(np.concatenate(drawn))) == 600
+
+
+def test_flips_mirror_about_the_middle_of_the_world() -> None:
+    plain = Split(UniformMotion(), flip=0.0).trajectories(np.arange(50))
+    flipped = Split(UniformMotion(), flip=1.0).trajectories(np.arange(50))
+    assert np.allclose(flipped.position[..., 0], 10 - plain.position[..., 0])
+    assert np.allclose(flipped.velocity[..., 0], -plain.velocity[..., 0])
+    share = (Split(UniformMotion(), flip=0.5).trajectories(np.arange(400)).velocity[:, 0, 0, 0] < 0).mean()
+    assert 0.4 < share < 0.6
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"size": 0}, "size"), ({"flip": 1.5}, "flip"), ({"seed": -1}, "seed"), ({"region": "trian"}, "trian")],
+)
+def test_a_split_that_cannot_be_is_refused(change: dict[str, object], named: str) -> None:
+    with pytest.raises(BadInputError, match=named):
+        replace(SPLIT, **change)
+
+
+def test_the_study_grids_have_the_study_s_counts() -> None:
+    for scene in (UniformMotion(), Parabola()):
+        rng = np.random.default_rng(0)
+        assert len(study_grid(scene, INSIDE, rng)) == 160
+        outside = study_grid(scene, OUTSIDE, rng)
+        assert len(outside) == 992
+        assert (outside[:, 0] >= 0.6 - 1e-9).sum() == 712  # what its evaluator keeps
+    with pytest.raises(BadInputError, match="one-ball"):
+        study_grid(Collision(), INSIDE, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kind", ["mp4", "gif", "png"])
+def test_films_come_back_as_they_were(kind: str, tmp_path: Path) -> None:
+    frames = Split(UniformMotion(), picture=Picture(32, 32))[4].frames.numpy()
+    path = write_clip(frames, tmp_path / "clip_0001", kind, 10.0)
+    assert clips_in(tmp_path) == [path]
+    assert np.array_equal(read_clip(path), frames)
+
+
+def test_clips_are_listed_in_natural_order(tmp_path: Path) -> None:
+    for number in (10, 2, 1):
+        (tmp_path / f"clip{number}.mp4").touch()
+    assert [path.stem for path in clips_in(tmp_path)] == ["clip1", "clip2", "clip10"]
+
+
+def test_damaged_films_and_states_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"not a film")
+    with pytest.raises(CorruptDataError, match=r"bad\.mp4"):
+        read_clip(tmp_path / "bad.mp4")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInputError, match="no clips"):
+        clips_in(tmp_path / "empty")
+    truth = Split(UniformMotion()).trajectories(np.arange(3))
+    write_states(tmp_path / "states.npz", truth, UniformMotion())
+    assert np.array_equal(read_states(tmp_path / "states.npz").position, truth.position)
+    whole = (tmp_path / "states.npz").read_bytes()
+    (tmp_path / "states.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CorruptDataError, match=r"states\.npz"):
+        read_states(tmp_path / "states.npz")
