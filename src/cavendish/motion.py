@@ -6,7 +6,7 @@ SI units are types: the unit in `Metres = Annotated[float, "m"]` is what axis la
 Pixels do not exist on this floor.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated
 
@@ -17,7 +17,11 @@ Metres = Annotated[float, "m"]
 Seconds = Annotated[float, "s"]
 MetresPerSecond = Annotated[float, "m/s"]
 MetresPerSecond2 = Annotated[float, "m/s^2"]
+Kilograms = Annotated[float, "kg"]
 KilogramsPerMetre2 = Annotated[float, "kg/m^2"]
+KilogramsPerSecond = Annotated[float, "kg/s"]
+NewtonsPerMetre = Annotated[float, "N/m"]
+Radians = Annotated[float, "rad"]
 
 
 @dataclass(frozen=True)
@@ -60,21 +64,44 @@ class Trajectory:
 
 
 class Shape(IntEnum):
-    """What the renderer can draw; a further shape is one more coverage formula there."""
+    """What a body can look like; a further shape is one more coverage formula in the renderer."""
 
     DISC = 0
+    RING = 1  # an annulus; its hole is RING_HOLE times as wide as its rim
+    POLYGON = 2  # any simple polygon, given by its outline: squares, bars, boxes
+
+
+RING_HOLE = 0.6  # inner radius / outer radius
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """Polygons that are seen but are no bodies: ramps, rods, springs, walls, screens."""
+
+    corners: Float[np.ndarray, "*b t p v d"]  # m; a static one may have t = 1 and no b; NaN = not drawn
+    colour: UInt8[np.ndarray, "p c"]  # sRGB
+
+
+def _no_scenery() -> Scenery:
+    return Scenery(np.zeros((1, 0, 3, 2)), np.zeros((0, 3), np.uint8))
 
 
 @dataclass(frozen=True)
 class Drawing:
     """Coloured shapes in metres for every frame: all that a renderer or a reader may know of a scene.
 
-    Shapes are painted in the order of the body axis, so a later body hides an earlier one.
+    Painted in the order: scenery behind, bodies in the order of the body axis, scenery in front; what comes
+    later hides what came before. The size of a body is its equal-area radius sqrt(area / pi), whatever its
+    shape, so a reader that can only measure area reads the same number that a scene wrote.
     """
 
     shape: Int[np.ndarray, " n"]  # values of `Shape`
-    centre: Float[np.ndarray, "*b t n d"]  # m; NaN = not drawn
-    extent: Float[np.ndarray, "*b t n"]  # m; the radius of a disc
+    centre: Float[np.ndarray, "*b t n d"]  # m, the centroid; NaN = not drawn
+    extent: Float[np.ndarray, "*b t n"]  # m, sqrt(area / pi): the radius of a disc, 0.8 of a ring's outer radius
     colour: UInt8[np.ndarray, "n c"]  # sRGB
     background: UInt8[np.ndarray, " c"]  # sRGB
     world: World
+    angle: Float[np.ndarray, "*b t n"] | None = None  # rad, counter-clockwise; None: nothing is turned
+    outline: Float[np.ndarray, "n v d"] | None = None  # polygons: corners about the centroid at extent 1, area pi
+    behind: Scenery = field(default_factory=_no_scenery)
+    front: Scenery = field(default_factory=_no_scenery)

@@ -1,28 +1,48 @@
 """Drawing list -> frames: every pixel shows the exact share of its area that a shape covers.
 
-A pixel is a rectangle [x_j, x_j+1] x [y_i, y_i+1] of the world. For a disc of radius r at the origin let
-    A(a, b) = area of the disc where x <= a and y <= b;  the share of a pixel is the second difference
-    (A(x_j+1, y_i+1) - A(x_j, y_i+1) - A(x_j+1, y_i) + A(x_j, y_i)) / (pixel area).
-With P(a) = (a sqrt(r^2 - a^2) + r^2 asin(a / r)) / 2 and a, b clipped to [-r, r] (Green's theorem):
-    a^2 + b^2 <= r^2 :  A = a b + P(a) + P(b) + pi r^2 / 4          (the corner lies in the disc)
-    else             :  A = 0, 2 P(b) + pi r^2 / 2, 2 P(a) + pi r^2 / 2 or 2 P(a) + 2 P(b)
-                        for (a, b) in the quadrants (-, -), (+, -), (-, +), (+, +).
-Only P needs roots and arcs, once per row and column, so a disc costs four additions per pixel of its box.
+The shares of discs and rings (`discs`) and of polygons (`polygons`) are areas of intersection in closed form.
 Colours mix by share in linear light ("over"), so a reader inverts the picture by unmixing colours.
-A pixel shared by the rims of two discs is exact for the lower one and assumes independence for the upper.
+A pixel shared by the rims of two shapes is exact for the lower one and assumes independence for the upper.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numba import njit
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing
+from cavendish.motion import RING_HOLE, Drawing, Scenery, Shape
 from cavendish.render.colour import BYTE_OF_LIGHT, LIGHT_OF_BYTE
+from cavendish.render.discs import disc_share, ring_share
+from cavendish.render.polygons import polygon_share
 
 MAXIMUM_SIDE = 8192  # px
+RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
+RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of extent 1
+
+
+class _Canvas(NamedTuple):
+    """What every stroke of the brush needs; compiled code takes it apart."""
+
+    pixel: Float[np.ndarray, " d"]  # m
+    light_of_byte: Float[np.ndarray, " light"]
+    byte_of_light: UInt8[np.ndarray, " byte"]
+
+
+class _Bodies(NamedTuple):
+    shape: Int[np.ndarray, " n"]
+    centre: Float[np.ndarray, "t n d"]
+    extent: Float[np.ndarray, "t n"]
+    angle: Float[np.ndarray, "t n"]
+    outline: Float[np.ndarray, "n v d"]
+    colour: UInt8[np.ndarray, "n c"]
+
+
+class _Polygons(NamedTuple):
+    corners: Float[np.ndarray, "t p v d"]
+    colour: UInt8[np.ndarray, "p c"]
 
 
 def render(drawing: Drawing, height: int, width: int) -> UInt8[np.ndarray, "*b t h w c"]:
@@ -32,102 +52,141 @@ def render(drawing: Drawing, height: int, width: int) -> UInt8[np.ndarray, "*b t
     """
     if not (1 <= height <= MAXIMUM_SIDE and 1 <= width <= MAXIMUM_SIDE):
         raise BadInputError(f"frame size {height} x {width} px, expected 1 to {MAXIMUM_SIDE} on either side")
-    *lead, bodies, _ = drawing.centre.shape
-    centre = np.ascontiguousarray(drawing.centre, dtype=np.float64).reshape(-1, bodies, 2)
-    extent = np.ascontiguousarray(drawing.extent, dtype=np.float64).reshape(-1, bodies)
-    frames = np.empty((len(centre), height, width, 3), np.uint8)
+    lead = drawing.centre.shape[:-2]
+    frames = np.empty((math.prod(lead), height, width, 3), np.uint8)
     blank = np.tile(drawing.background, height * width)
     pixel = np.array([drawing.world.width / width, drawing.world.height / height])
-    _paint(frames, blank, centre, extent, drawing.colour, pixel, LIGHT_OF_BYTE, BYTE_OF_LIGHT)
+    canvas = _Canvas(pixel, LIGHT_OF_BYTE, BYTE_OF_LIGHT)
+    _paint(frames, blank, canvas, _polygons(drawing.behind, lead), _bodies(drawing), _polygons(drawing.front, lead))
     return frames.reshape(*lead, height, width, 3)
+
+
+def _bodies(drawing: Drawing) -> _Bodies:
+    """Lay the bodies out as compiled code wants them: one axis for all frames of all clips."""
+    count = len(drawing.shape)
+    angle = np.zeros(drawing.extent.shape) if drawing.angle is None else drawing.angle
+    outline = np.zeros((count, 0, 2)) if drawing.outline is None else drawing.outline
+    if (drawing.shape == POLYGON).any() and outline.shape[1] < 3:
+        raise BadInputError(f"a polygon has {outline.shape[1]} corners in the drawing's outline, expected 3 or more")
+    return _Bodies(
+        np.ascontiguousarray(drawing.shape),
+        _flat(drawing.centre, count, 2),
+        _flat(drawing.extent, count),
+        _flat(angle, count),
+        np.ascontiguousarray(outline, dtype=np.float64),
+        np.ascontiguousarray(drawing.colour),
+    )
+
+
+def _polygons(scenery: Scenery, lead: tuple[int, ...]) -> _Polygons:
+    """Give scenery that stands still to every frame."""
+    last = scenery.corners.shape[-3:]
+    spread = np.broadcast_to(scenery.corners, (*lead, *last))
+    corners = np.ascontiguousarray(spread, dtype=np.float64).reshape(math.prod(lead), *last)
+    return _Polygons(corners, np.ascontiguousarray(scenery.colour))
+
+
+def _flat(array: Float[np.ndarray, "..."], *last: int) -> Float[np.ndarray, "..."]:
+    return np.ascontiguousarray(array, dtype=np.float64).reshape(-1, *last)
 
 
 @njit(cache=True, nogil=True)
 def _paint(
     frames: UInt8[np.ndarray, "t h w c"],
     blank: UInt8[np.ndarray, " hwc"],
-    centre: Float[np.ndarray, "t n d"],
-    extent: Float[np.ndarray, "t n"],
-    colour: UInt8[np.ndarray, "n c"],
-    pixel: Float[np.ndarray, " d"],
-    light_of_byte: Float[np.ndarray, " light"],
-    byte_of_light: UInt8[np.ndarray, " byte"],
+    canvas: _Canvas,
+    behind: _Polygons,
+    bodies: _Bodies,
+    front: _Polygons,
 ) -> None:
-    height, width = frames.shape[1], frames.shape[2]
     for t in range(frames.shape[0]):
         frames[t].reshape(-1)[:] = blank
-        for n in range(centre.shape[1]):
-            r = extent[t, n]
-            x, y = centre[t, n, 0], height * pixel[1] - centre[t, n, 1]  # y now points down, like the rows
-            if not (math.isfinite(x) and math.isfinite(y) and r > 0.0):
-                continue
-            left, right = _span(x, r, pixel[0], width)
-            top, bottom = _span(y, r, pixel[1], height)
-            if right <= left or bottom <= top:
-                continue
-            share = disc_share(x, y, r, pixel, left, right, top, bottom)
-            _blend(frames[t, top:bottom, left:right], share, colour[n], light_of_byte, byte_of_light)
+        for p in range(len(behind.colour)):
+            _paint_polygon(frames[t], canvas, behind.corners[t, p], behind.colour[p])
+        for n in range(len(bodies.shape)):
+            centre, extent, colour = bodies.centre[t, n], bodies.extent[t, n], bodies.colour[n]
+            if bodies.shape[n] == POLYGON:
+                corners = _placed(bodies.outline[n], centre, extent, bodies.angle[t, n])
+                _paint_polygon(frames[t], canvas, corners, colour)
+            else:
+                _paint_round(frames[t], canvas, bodies.shape[n] == RING, centre, extent, colour)
+        for p in range(len(front.colour)):
+            _paint_polygon(frames[t], canvas, front.corners[t, p], front.colour[p])
 
 
 @njit(cache=True, nogil=True)
-def _span(middle: float, r: float, pixel: float, count: int) -> tuple[int, int]:
-    first = max(0.0, math.floor((middle - r) / pixel))
-    last = min(float(count), math.ceil((middle + r) / pixel))
+def _placed(
+    outline: Float[np.ndarray, "v d"], centre: Float[np.ndarray, " d"], extent: float, angle: float
+) -> Float[np.ndarray, "v d"]:
+    """Turn, scale and move an outline."""
+    corners = np.empty_like(outline)
+    cosine, sine = extent * math.cos(angle), extent * math.sin(angle)
+    for v in range(len(outline)):
+        corners[v, 0] = centre[0] + cosine * outline[v, 0] - sine * outline[v, 1]
+        corners[v, 1] = centre[1] + sine * outline[v, 0] + cosine * outline[v, 1]
+    return corners
+
+
+@njit(cache=True, nogil=True)
+def _paint_round(
+    frame: UInt8[np.ndarray, "h w c"],
+    canvas: _Canvas,
+    ring: bool,
+    centre: Float[np.ndarray, " d"],
+    extent: float,
+    colour: UInt8[np.ndarray, " c"],
+) -> None:
+    pixel = canvas.pixel
+    r = extent * RIM if ring else extent
+    x, y = centre[0], frame.shape[0] * pixel[1] - centre[1]  # y now points down, like the rows
+    if not (math.isfinite(x) and math.isfinite(y) and r > 0.0):
+        return
+    left, right = _span(x - r, x + r, pixel[0], frame.shape[1])
+    top, bottom = _span(y - r, y + r, pixel[1], frame.shape[0])
+    if right <= left or bottom <= top:
+        return
+    if ring:
+        share = ring_share(x, y, r, r * RING_HOLE, pixel, left, right, top, bottom)
+    else:
+        share = disc_share(x, y, r, pixel, left, right, top, bottom)
+    _blend(frame[top:bottom, left:right], share, colour, canvas)
+
+
+@njit(cache=True, nogil=True)
+def _paint_polygon(
+    frame: UInt8[np.ndarray, "h w c"],
+    canvas: _Canvas,
+    corners: Float[np.ndarray, "v d"],
+    colour: UInt8[np.ndarray, " c"],
+) -> None:
+    inside = np.empty_like(corners)  # the same corners in pixels, y down
+    for v in range(len(corners)):
+        inside[v, 0] = corners[v, 0] / canvas.pixel[0]
+        inside[v, 1] = frame.shape[0] - corners[v, 1] / canvas.pixel[1]
+        if not (math.isfinite(inside[v, 0]) and math.isfinite(inside[v, 1])):
+            return
+    left, right = _span(inside[:, 0].min(), inside[:, 0].max(), 1.0, frame.shape[1])
+    top, bottom = _span(inside[:, 1].min(), inside[:, 1].max(), 1.0, frame.shape[0])
+    if right <= left or bottom <= top:
+        return
+    _blend(frame[top:bottom, left:right], polygon_share(inside, left, right, top, bottom), colour, canvas)
+
+
+@njit(cache=True, nogil=True)
+def _span(low: float, high: float, pixel: float, count: int) -> tuple[int, int]:
+    first = max(0.0, math.floor(low / pixel))
+    last = min(float(count), math.ceil(high / pixel))
     return int(min(first, float(count))), int(max(last, 0.0))
-
-
-@njit(cache=True, nogil=True)
-def disc_share(
-    x: float, y: float, r: float, pixel: Float[np.ndarray, " d"], left: int, right: int, top: int, bottom: int
-) -> Float[np.ndarray, "h w"]:
-    """Return the share of each pixel of a box that a disc covers; all lengths in the unit of `pixel`, y down."""
-    a, p_a = _edges(x, r, pixel[0], left, right)
-    b, p_b = _edges(y, r, pixel[1], top, bottom)
-    share = np.empty((bottom - top, right - left))
-    above = np.empty(right - left + 1)
-    for j in range(right - left + 1):
-        above[j] = _corner(a[j], p_a[j], b[0], p_b[0], r)
-    for i in range(bottom - top):
-        before = _corner(a[0], p_a[0], b[i + 1], p_b[i + 1], r)
-        for j in range(right - left):
-            here = _corner(a[j + 1], p_a[j + 1], b[i + 1], p_b[i + 1], r)
-            share[i, j] = (here - before - above[j + 1] + above[j]) / (pixel[0] * pixel[1])
-            above[j] = before
-            before = here
-        above[right - left] = before
-    return share
-
-
-@njit(cache=True, nogil=True)
-def _edges(
-    middle: float, r: float, pixel: float, first: int, last: int
-) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, " edge"]]:
-    edge = np.empty(last - first + 1)
-    area = np.empty(last - first + 1)
-    for k in range(last - first + 1):
-        a = min(r, max(-r, (first + k) * pixel - middle))
-        edge[k] = a
-        area[k] = 0.5 * (a * math.sqrt(r * r - a * a) + r * r * math.asin(a / r))
-    return edge, area
-
-
-@njit(cache=True, nogil=True)
-def _corner(a: float, p_a: float, b: float, p_b: float, r: float) -> float:
-    if a * a + b * b <= r * r:
-        return a * b + p_a + p_b + 0.25 * math.pi * r * r
-    if a <= 0.0:
-        return 0.0 if b <= 0.0 else 2 * p_a + 0.5 * math.pi * r * r
-    return 2 * p_b + 0.5 * math.pi * r * r if b <= 0.0 else 2 * (p_a + p_b)
 
 
 @njit(cache=True, nogil=True)
 def _blend(
     patch: UInt8[np.ndarray, "h w c"],
     share: Float[np.ndarray, "h w"],
-    colour: Int[np.ndarray, " c"],
-    light_of_byte: Float[np.ndarray, " light"],
-    byte_of_light: UInt8[np.ndarray, " byte"],
+    colour: UInt8[np.ndarray, " c"],
+    canvas: _Canvas,
 ) -> None:
+    light_of_byte, byte_of_light = canvas.light_of_byte, canvas.byte_of_light
     for i in range(share.shape[0]):
         for j in range(share.shape[1]):
             s = share[i, j]

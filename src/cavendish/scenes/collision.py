@@ -16,9 +16,8 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
+from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.scene import (
-    BLUE,
-    RED,
     Law,
     Scene,
     assemble,
@@ -114,7 +113,7 @@ class Collision(Scene):
         column = self.columns(factors)
         gap = column["x_blue"] - column["x_red"] - column["radius_red"] - column["radius_blue"]
         closing = column["speed_red"] + column["speed_blue"]
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a denormal closing speed never arrives
             return np.where(closing > 0, np.maximum(gap, 0.0) / closing, np.inf)
 
     def _after(self, before: Float[np.ndarray, "b n"], mass: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.motion import Drawing, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.scenes.looks import RED
 from cavendish.scenes.scene import (
     ONE_BALL,
-    RED,
     Law,
     Scene,
     assemble,

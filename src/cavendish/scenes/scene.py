@@ -16,18 +16,13 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Drawing, Metres, Seconds, Shape, Trajectory, World
+from cavendish.scenes.looks import WHITE, Colour
 
 if TYPE_CHECKING:
     import sympy
 
 Interval = tuple[float, float]
 Intervals = tuple[Interval, ...]
-
-Colour = tuple[int, int, int]  # sRGB
-
-RED = (255, 0, 0)
-BLUE = (0, 0, 255)
-WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""How scenes look: colours, outlines of bodies, and scenery, all in metres and without pixels.
+
+At most three colours besides the background can be told apart by unmixing three channels, so bodies are red,
+blue and green, and all scenery is grey; a scene with three bodies has no scenery.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from cavendish.motion import Metres, Scenery, World
+
+Colour = tuple[int, int, int]  # sRGB
+
+RED = (255, 0, 0)
+BLUE = (0, 0, 255)
+GREEN = (0, 255, 0)
+GREY = (128, 128, 128)
+WHITE = (255, 255, 255)
+
+
+def box_outline(aspect: float = 1.0) -> Float[np.ndarray, "v d"]:
+    """Return the corners of a rectangle of area pi, `aspect` times as long as it is high: a square, a bar."""
+    high = math.sqrt(math.pi / aspect)
+    long = aspect * high
+    return 0.5 * np.array([(-long, -high), (long, -high), (long, high), (-long, high)])
+
+
+def regular_outline(corners: int) -> Float[np.ndarray, "v d"]:
+    """Return the corners of a regular polygon of area pi, one of them straight to the right."""
+    turn = 2 * math.pi * np.arange(corners) / corners
+    reach = math.sqrt(2 * math.pi / (corners * math.sin(2 * math.pi / corners)))
+    return reach * np.stack([np.cos(turn), np.sin(turn)], -1)
+
+
+def rod(
+    start: Float[np.ndarray, "*b t d"], end: Float[np.ndarray, "*b t d"], width: Metres
+) -> Float[np.ndarray, "*b t 1 v d"]:
+    """Return a straight rod between two points, as one polygon per frame; nothing where they coincide."""
+    along = end - start
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = along / np.linalg.norm(along, axis=-1, keepdims=True)
+    across = 0.5 * width * np.stack([-unit[..., 1], unit[..., 0]], -1)
+    return np.stack([start - across, end - across, end + across, start + across], -2)[..., None, :, :]
+
+
+def slab(left: Metres, bottom: Metres, right: Metres, top: Metres) -> Float[np.ndarray, "1 1 v d"]:
+    """Return an upright rectangle that stands still: a floor, a wall, a screen."""
+    return np.array([(left, bottom), (right, bottom), (right, top), (left, top)], float)[None, None]
+
+
+def grey(*corners: Float[np.ndarray, "... v d"]) -> Scenery:
+    """Make grey scenery of polygons that have the same number of corners."""
+    lead = np.broadcast_shapes(*(polygon.shape[:-3] for polygon in corners))
+    parts = [np.broadcast_to(polygon, (*lead, *polygon.shape[-3:])) for polygon in corners]
+    joined = np.concatenate(parts, axis=-3)
+    return Scenery(joined, np.tile(np.array(GREY, np.uint8), (joined.shape[-3], 1)))
+
+
+def floor(world: World, height: Metres) -> Scenery:
+    """Make a grey floor from the lower edge of the world up to a height."""
+    return grey(slab(0.0, 0.0, world.width, height))
