@@ -29,27 +29,6 @@ def visible(truth: Trajectory, share: float = 1.0) -> np.ndarray:
     return inside & inside.all(-1, keepdims=True)
 
 
-def noisy(frames: np.ndarray, sigma: float) -> np.ndarray:
-    """Add pixel noise in bytes."""
-    noise = np.random.default_rng(0).normal(0, sigma, frames.shape)
-    return np.clip(frames + noise, 0, 255).round().astype(np.uint8)
-
-
-@pytest.mark.parametrize(("sigma", "allowed"), [(0, 0.03), (4, 0.06), (10, 0.15)])
-def test_reader_finds_what_the_renderer_drew(scene: Scene, sigma: float, allowed: float) -> None:
-    frames, truth, reader = filmed(scene, 128)
-    found = reader.read(noisy(frames, sigma) if sigma else frames, truth.time)
-    error = (found.position - truth.position)[visible(truth)] / (10 / 128)
-    assert np.sqrt((error**2).mean()) <= allowed
-    assert (found.confidence[visible(truth)] > 0.8).all()
-
-
-def test_reader_knows_the_size(scene: Scene) -> None:
-    frames, truth, reader = filmed(scene, 128)
-    found = reader.read(frames, truth.time)
-    assert np.abs(found.radius / truth.radius - 1)[visible(truth)].max() < 2e-3
-
-
 def test_reader_finds_a_ball_that_the_frame_cuts_off() -> None:
     frames, truth, reader = filmed(UniformMotion(), 64, 40)
     found = reader.read(frames, truth.time)

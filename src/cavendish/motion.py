@@ -21,6 +21,7 @@ Kilograms = Annotated[float, "kg"]
 KilogramsPerMetre2 = Annotated[float, "kg/m^2"]
 KilogramsPerSecond = Annotated[float, "kg/s"]
 NewtonsPerMetre = Annotated[float, "N/m"]
+PerSecond = Annotated[float, "1/s"]
 Radians = Annotated[float, "rad"]
 
 

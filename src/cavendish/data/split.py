@@ -50,6 +50,10 @@ class Split:
             raise BadInputError(f"split size = {self.size}, expected at least 1")
         if not 0.0 <= self.flip <= 1.0:
             raise BadInputError(f"flip = {self.flip}, expected a share between 0 and 1")
+        if self.flip > 0.0 and self.scene.handed:
+            raise BadInputError(
+                f"flip = {self.flip}: the mirror image of {self.scene.name()} is another world, expected 0"
+            )
         if not 0 <= self.seed < 2**64:
             raise BadInputError(f"seed = {self.seed}, expected 0 to 2^64 - 1")
 

@@ -1,19 +1,68 @@
 """The laws of nature: one file per scene, numpy only. A new scene is one file and two lines here."""
 
 from cavendish.errors import unknown
+from cavendish.scenes.aristotle_fall import AristotleFall
+from cavendish.scenes.billiard import Billiard
+from cavendish.scenes.bouncing_ball import BouncingBall
+from cavendish.scenes.charged_particle import ChargedParticle
 from cavendish.scenes.collision import Collision
+from cavendish.scenes.coupled_springs import CoupledSprings
+from cavendish.scenes.drag_fall import DragFall
+from cavendish.scenes.hidden_mass import HiddenMass
+from cavendish.scenes.incline import Incline
+from cavendish.scenes.occlusion import Occlusion
+from cavendish.scenes.orbit import Orbit
 from cavendish.scenes.parabola import Parabola
+from cavendish.scenes.pendulum import Pendulum
+from cavendish.scenes.runaway_motion import RunawayMotion
 from cavendish.scenes.scene import Factor, Law, Scene
+from cavendish.scenes.spring import Spring
 from cavendish.scenes.uniform_motion import UniformMotion
 
 AnyScene = (
     UniformMotion
     | Parabola
     | Collision
+    | DragFall
+    | BouncingBall
+    | Incline
+    | Spring
+    | Pendulum
+    | CoupledSprings
+    | Orbit
+    | ChargedParticle
+    | Billiard
+    | Occlusion
+    | HiddenMass
+    | RunawayMotion
+    | AristotleFall
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
-__all__ = ["SCENES", "AnyScene", "Collision", "Factor", "Law", "Parabola", "Scene", "UniformMotion", "scene_named"]
+__all__ = [
+    "SCENES",
+    "AnyScene",
+    "AristotleFall",
+    "Billiard",
+    "BouncingBall",
+    "ChargedParticle",
+    "Collision",
+    "CoupledSprings",
+    "DragFall",
+    "Factor",
+    "HiddenMass",
+    "Incline",
+    "Law",
+    "Occlusion",
+    "Orbit",
+    "Parabola",
+    "Pendulum",
+    "RunawayMotion",
+    "Scene",
+    "Spring",
+    "UniformMotion",
+    "scene_named",
+]
 
 
 def scene_named(name: str) -> type[AnyScene]:

@@ -98,13 +98,8 @@ class Collision(Scene):
         gap = start[:, 1] - start[:, 0] - radius.sum(-1)
         if (gap < -TOUCHING).any():
             raise BadInputError(f"{self.name()}: the balls overlap at the start (gap {gap.min():g} m, expected >= 0)")
-        impact = self.impact_time(factors)
-        after = self._after(before, self.density * np.pi * radius**2)
-        early = np.minimum(time, impact[:, None])[..., None]
-        late = np.maximum(time - impact[:, None], 0.0)[..., None]
-        x = start[:, None] + before[:, None] * early + after[:, None] * late
-        flown = (time >= impact[:, None])[..., None]
-        u = np.where(flown, after[:, None], before[:, None])
+        after = speeds_after(before, self.density * np.pi * radius**2, self.restitution)
+        x, u = fly_and_part(time, start, before, after, self.impact_time(factors))
         y = np.broadcast_to(column["y"][:, None, None], x.shape)
         return assemble(time, np.stack([x, y], -1), np.stack([u, np.zeros_like(u)], -1), radius, factors)
 
@@ -115,11 +110,6 @@ class Collision(Scene):
         closing = column["speed_red"] + column["speed_blue"]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a denormal closing speed never arrives
             return np.where(closing > 0, np.maximum(gap, 0.0) / closing, np.inf)
-
-    def _after(self, before: Float[np.ndarray, "b n"], mass: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
-        momentum = (mass * before).sum(-1, keepdims=True)
-        swap = self.restitution * mass[:, ::-1] * (before[:, ::-1] - before)
-        return np.asarray((momentum + swap) / mass.sum(-1, keepdims=True))
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red and a blue disc on white."""
@@ -133,3 +123,27 @@ class Collision(Scene):
         if self.restitution == 1.0:
             kept["energy [J]"] = 0.5 * (mass * u**2).sum(-1)
         return kept
+
+
+def speeds_after(
+    before: Float[np.ndarray, "b n"], mass: Float[np.ndarray, "b n"], restitution: float
+) -> Float[np.ndarray, "b n"]:
+    """Return the signed speeds of two bodies after they met head-on, in metres per second."""
+    momentum = (mass * before).sum(-1, keepdims=True)
+    swap = restitution * mass[:, ::-1] * (before[:, ::-1] - before)
+    return np.asarray((momentum + swap) / mass.sum(-1, keepdims=True))
+
+
+def fly_and_part(
+    time: Float[np.ndarray, " t"],
+    start: Float[np.ndarray, "b n"],
+    before: Float[np.ndarray, "b n"],
+    after: Float[np.ndarray, "b n"],
+    impact: Float[np.ndarray, " b"],
+) -> tuple[Float[np.ndarray, "b t n"], Float[np.ndarray, "b t n"]]:
+    """Return abscissae and signed speeds of bodies that fly freely and change speed at one instant."""
+    early = np.minimum(time, impact[:, None])[..., None]
+    late = np.maximum(time - impact[:, None], 0.0)[..., None]
+    x = start[:, None] + before[:, None] * early + after[:, None] * late
+    flown = (time >= impact[:, None])[..., None]
+    return x, np.where(flown, after[:, None], before[:, None])

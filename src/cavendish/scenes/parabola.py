@@ -42,10 +42,14 @@ class Parabola(Scene):
     bodies: ClassVar = 1
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
-        """Start near the ceiling, where the ball stays in view sideways for 24 frames if it can."""
+        """Start near the ceiling, where the ball stays in view sideways for 24 frames if it can.
+
+        Where gravity points up (a world of wrong physics), start near the floor instead.
+        """
         chosen["x"] = place_rolling(self.world, chosen["radius"], chosen["velocity"], rng)
         top = self.world.height - chosen["radius"]
-        chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
+        height = float(rng.uniform(top - 1.5, top - 0.5))
+        chosen["y"] = height if self.gravity >= 0 else self.world.height - height
         return True
 
     def simulate(

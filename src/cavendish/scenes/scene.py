@@ -43,7 +43,12 @@ class Factor:
 
 
 def study_factor(name: str, kind: str, train: Interval, low: Interval, high: Interval) -> Factor:
-    """Build a factor in the study's layout: one training range and one OOD range on either side."""
+    """Build a radius or a speed in the study's layout."""
+    return ranged(name, "m" if kind == "radius" else "m/s", kind, train, low, high)
+
+
+def ranged(name: str, unit: str, kind: str, train: Interval, low: Interval, high: Interval) -> Factor:
+    """Build a factor with one training range and one OOD range on either side; regions are named after its kind."""
     ranges = {
         "train": (train,),
         "interpolation": (train,),
@@ -52,12 +57,17 @@ def study_factor(name: str, kind: str, train: Interval, low: Interval, high: Int
         f"ood-{kind}-high": (high,),
         "ood-both": (low, high),
     }
-    return Factor(name, "m" if kind == "radius" else "m/s", ranges)
+    return Factor(name, unit, ranges)
 
 
-def placed(name: str) -> Factor:
-    """Build a factor in metres that the scene itself places."""
-    return Factor(name, "m", {})
+def same_everywhere(name: str, unit: str, interval: Interval) -> Factor:
+    """Build a factor that has one range in all regions."""
+    return Factor(name, unit, {"train": (interval,), "interpolation": (interval,)})
+
+
+def placed(name: str, unit: str = "m") -> Factor:
+    """Build a factor that the scene itself places."""
+    return Factor(name, unit, {})
 
 
 ONE_BALL = (
@@ -97,6 +107,7 @@ class Scene(ABC):
     frames: ClassVar[int] = 32
     step: ClassVar[Seconds] = 0.1
     context: ClassVar[int] = 3  # frames that a model is given
+    handed: ClassVar[bool] = False  # its mirror image obeys another law or shows other scenery
 
     @classmethod
     def name(cls) -> str:
@@ -186,6 +197,18 @@ def assemble(
     """Make the record of a true trajectory of bodies that keep their size."""
     radii = np.broadcast_to(radius[:, None, :], position.shape[:-1])
     return Trajectory(time, position, velocity, radii, np.ones(position.shape[:-1]), np.asarray(factors, dtype=float))
+
+
+def assemble_one(
+    time: Float[np.ndarray, " t"],
+    place: tuple[Float[np.ndarray, "b t"], Float[np.ndarray, "b t"]],
+    speed: tuple[Float[np.ndarray, "b t"], Float[np.ndarray, "b t"]],
+    radius: Float[np.ndarray, " b"],
+    factors: Float[np.ndarray, "b f"],
+) -> Trajectory:
+    """Make the record of one body from its coordinates (x, y) and speeds (v_x, v_y)."""
+    position, velocity = np.stack(place, -1)[:, :, None], np.stack(speed, -1)[:, :, None]
+    return assemble(time, position, velocity, radius[:, None], factors)
 
 
 def disc_mass(trajectory: Trajectory, density: float) -> Float[np.ndarray, "*b t n"]:

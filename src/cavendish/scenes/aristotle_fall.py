@@ -1,0 +1,77 @@
+"""Wrong physics: heavy balls fall faster. x'' = 0, y'' = -g m / m0 with m = density pi r^2 (Aristotle, De caelo I.6).
+
+x(t) = x0 + v t,  y(t) = y0 - (g m / m0) t^2 / 2: closed form. A ball of mass m0 falls as it would in the parabola;
+two balls of different size part company, which Galileo's balls do not. A lie detector for the instrument.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+from jaxtyping import Float
+
+from cavendish.motion import Drawing, Kilograms, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.scenes.looks import RED
+from cavendish.scenes.scene import (
+    ONE_BALL,
+    Law,
+    Scene,
+    assemble_one,
+    check_clock,
+    disc_mass,
+    draw_discs,
+    place_rolling,
+)
+
+
+@final
+@dataclass(frozen=True)
+class AristotleFall(Scene):
+    """A red ball leaves the upper edge horizontally and falls the faster the heavier it is."""
+
+    gravity: MetresPerSecond2 = 2.5
+    reference: Kilograms = 3.0  # mass of a ball that falls with `gravity`
+    density: KilogramsPerMetre2 = 1.0
+
+    factors: ClassVar = ONE_BALL
+    law: ClassVar = Law(
+        ("Eq(Derivative(x(t), t, t), 0)", "Eq(Derivative(y(t), t, t), -g*m/m0)"),
+        {"t": "time [s]", "g": "acceleration of a ball of mass m0 [m/s^2]", "m": "mass [kg]", "m0": "mass [kg]"},
+    )
+    bodies: ClassVar = 1
+
+    def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
+        """Start near the ceiling, as in the parabola."""
+        chosen["x"] = place_rolling(self.world, chosen["radius"], chosen["velocity"], rng)
+        top = self.world.height - chosen["radius"]
+        chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
+        return True
+
+    def simulate(
+        self,
+        factors: Float[np.ndarray, "b f"],
+        time: Float[np.ndarray, " t"],
+        actions: Float[np.ndarray, "b t a"] | None = None,
+    ) -> Trajectory:
+        """Follow the parabola of this mass."""
+        check_clock(time)
+        column = self.columns(factors)
+        pull = (self.gravity * self.density * np.pi * column["radius"] ** 2 / self.reference)[:, None]
+        x = column["x"][:, None] + column["velocity"][:, None] * time
+        y = column["y"][:, None] - 0.5 * pull * time**2
+        along = np.broadcast_to(column["velocity"][:, None], x.shape)
+        return assemble_one(time, (x, y), (along, -pull * time), column["radius"], factors)
+
+    def draw(self, trajectory: Trajectory) -> Drawing:
+        """Draw a red disc on white."""
+        return draw_discs(trajectory, (RED,), self.world)
+
+    def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
+        """Horizontal momentum, and what this world keeps instead of energy."""
+        mass = disc_mass(trajectory, self.density)[..., 0]
+        vx, vy = trajectory.velocity[..., 0, 0], trajectory.velocity[..., 0, 1]
+        pull = self.gravity * mass / self.reference
+        return {
+            "momentum x [kg m/s]": mass * vx,
+            "energy with this pull [J]": mass * (0.5 * (vx**2 + vy**2) + pull * trajectory.position[..., 0, 1]),
+        }

@@ -1,0 +1,127 @@
+"""Three balls in a box without friction: straight flight, elastic impacts, mirror reflection at the walls.
+
+The edges of the frame are the walls. From impact to impact the motion is exact (`billiard_events`); energy is
+kept to rounding, momentum only between walls. Impacts multiply small differences by about distance / radius each,
+so a video of this world can be foretold for a few impacts and no further: an honest test of long rollouts.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+from jaxtyping import Float
+
+from cavendish.errors import BadInputError
+from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
+from cavendish.scenes.looks import BLUE, GREEN, RED
+from cavendish.scenes.scene import (
+    Factor,
+    Law,
+    Scene,
+    assemble,
+    check_clock,
+    disc_mass,
+    draw_discs,
+    placed,
+    study_factor,
+)
+
+BALLS = ("red", "blue", "green")  # three colours are all that a reader can tell apart
+TOUCHING = 1e-9  # m; balls and walls may overlap by rounding
+
+
+def _ball(colour: str) -> tuple[Factor, ...]:
+    return (
+        study_factor(f"radius_{colour}", "radius", (0.5, 1.0), (0.3, 0.4), (1.2, 1.5)),
+        study_factor(f"speed_{colour}", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)),
+        placed(f"heading_{colour}", "rad"),
+        placed(f"x_{colour}"),
+        placed(f"y_{colour}"),
+    )
+
+
+@final
+@dataclass(frozen=True)
+class Billiard(Scene):
+    """A red, a blue and a green ball run about in a box and bounce off each other and the walls."""
+
+    density: KilogramsPerMetre2 = 1.0
+
+    factors: ClassVar = sum((_ball(colour) for colour in BALLS), ())
+    law: ClassVar = Law(
+        (
+            "Eq(m1*v1_after + m2*v2_after, m1*v1 + m2*v2)",
+            "Eq(v2_after - v1_after, v1 - v2)",
+            "Eq(v_wall_after, -v_wall)",
+        ),
+        {
+            "m1": "mass of one ball [kg]",
+            "m2": "mass of another ball [kg]",
+            "v1": "velocity of one ball along the line of centres before [m/s]",
+            "v2": "velocity of the other ball along the line of centres before [m/s]",
+            "v1_after": "velocity of one ball along the line of centres after [m/s]",
+            "v2_after": "velocity of the other ball along the line of centres after [m/s]",
+            "v_wall": "velocity towards a wall before [m/s]",
+            "v_wall_after": "velocity towards a wall after [m/s]",
+        },
+    )
+    bodies: ClassVar = len(BALLS)
+
+    def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
+        """Scatter the balls over the box, a tenth of a metre apart or more."""
+        size = np.array([self.world.width, self.world.height])
+        taken: list[tuple[float, float, float]] = []
+        for colour in BALLS:
+            radius = chosen[f"radius_{colour}"]
+            x, y = (float(value) for value in rng.uniform(radius, size - radius))
+            if any(np.hypot(x - a, y - b) < radius + r + 0.1 for a, b, r in taken):
+                return False
+            taken.append((x, y, radius))
+            chosen[f"x_{colour}"], chosen[f"y_{colour}"] = x, y
+            chosen[f"heading_{colour}"] = float(rng.uniform(0.0, 2 * np.pi))
+        return True
+
+    def simulate(
+        self,
+        factors: Float[np.ndarray, "b f"],
+        time: Float[np.ndarray, " t"],
+        actions: Float[np.ndarray, "b t a"] | None = None,
+    ) -> Trajectory:
+        """Play every clip from impact to impact."""
+        from cavendish.scenes.billiard_events import play
+
+        check_clock(time)
+        if time[0] < 0:
+            raise BadInputError(f"{self.name()}: time starts at {time[0]:g} s, expected >= 0")
+        column = self.columns(factors)
+        radius, speed, heading, x, y = (
+            np.stack([column[f"{name}_{colour}"] for colour in BALLS], -1)
+            for name in ("radius", "speed", "heading", "x", "y")
+        )
+        start = np.stack([x, y], -1)
+        self._check(start, radius)
+        velocity = speed[..., None] * np.stack([np.cos(heading), np.sin(heading)], -1)
+        mass, box = self.density * np.pi * radius**2, np.array([self.world.width, self.world.height])
+        games = [play(*clip, box, time) for clip in zip(start, velocity, radius, mass, strict=True)]
+        places, speeds = np.stack([game[0] for game in games]), np.stack([game[1] for game in games])
+        return assemble(time, places, speeds, radius, factors)
+
+    def _check(self, start: Float[np.ndarray, "b n d"], radius: Float[np.ndarray, "b n"]) -> None:
+        """Refuse balls that overlap each other or a wall at the start."""
+        size = np.array([self.world.width, self.world.height])
+        room = np.minimum(start, size - start).min(-1) - radius
+        if (room < -TOUCHING).any():
+            raise BadInputError(f"{self.name()}: a ball overlaps a wall at the start by {-room.min():g} m")
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            gap = np.linalg.norm(start[:, j] - start[:, i], axis=-1) - radius[:, i] - radius[:, j]
+            if (gap < -TOUCHING).any():
+                raise BadInputError(f"{self.name()}: the balls overlap at the start (gap {gap.min():g} m)")
+
+    def draw(self, trajectory: Trajectory) -> Drawing:
+        """Draw a red, a blue and a green disc on white."""
+        return draw_discs(trajectory, (RED, BLUE, GREEN), self.world)
+
+    def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
+        """Total kinetic energy."""
+        mass = disc_mass(trajectory, self.density)
+        return {"energy [J]": 0.5 * (mass * (trajectory.velocity**2).sum(-1)).sum(-1)}
