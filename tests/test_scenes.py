@@ -71,6 +71,23 @@ def test_bodies_start_inside_the_world(scene: Scene) -> None:
     assert (start + radius <= size + 1e-9).all()
 
 
+@pytest.mark.parametrize("hole", ["speeds-1.5-3.5", "speeds-1.25-4", "radii-0.8-1.2"])
+def test_a_lesson_with_a_hole_leaves_out_what_is_asked_inside(hole: str) -> None:
+    first = 0 if hole.startswith("radii") else 2
+    low, high = (float(edge) for edge in hole.split("-")[1:])
+    taught, asked = sampled(Collision(), f"around-{hole}", 300), sampled(Collision(), f"inside-{hole}", 300)
+    there = [(rows[:, first : first + 2] > low) & (rows[:, first : first + 2] < high) for rows in (taught, asked)]
+    assert not there[0].all(1).any()
+    assert there[1].all()
+    one_ball_there = there[0].any(1)
+    assert one_ball_there.mean() > 0.05  # only the pair is new
+
+
+def test_the_flip_test_teaches_one_half_and_asks_the_other() -> None:
+    slow, fast = sampled(UniformMotion(), "slow")[:, 1], sampled(UniformMotion(), "fast")[:, 1]
+    assert slow.max() < 2.5 < fast.min()
+
+
 def test_law_can_be_parsed(scene: Scene) -> None:
     assert len(scene.law.expressions()) == len(scene.law.equations) > 0
 

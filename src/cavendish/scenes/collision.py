@@ -5,10 +5,12 @@ With signed speeds u1, u2, masses m_i = density pi r_i^2 and restitution e, afte
     u2' = (m1 u1 + m2 u2 + e m1 (u1 - u2)) / (m1 + m2),
 at the exact instant t* = (x2 - x1 - r1 - r2) / (u1 - u2); free flight before and after.
 At rest an impulse of zero duration: x is continuous, u jumps, and u(t*) is the speed after.
-Ranges and placement: Kang et al. 2024 (arXiv 2411.02385), two-ball collision generators.
+Ranges and placement: Kang et al. 2024 (arXiv 2411.02385), two-ball collision generators. So are the lessons
+with a hole: `around-...` leaves a square of the plane of both speeds (or radii) out, `inside-...` is that square.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -18,6 +20,8 @@ from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.scene import (
+    Factor,
+    Interval,
     Law,
     Scene,
     assemble,
@@ -30,6 +34,22 @@ from cavendish.scenes.scene import (
 
 TOUCHING = 1e-9  # m; balls that start in touch may overlap by rounding
 
+# Squares held out of the training plane; around the last of the speeds an L remains: one ball at most 1.25 m/s.
+SPEED_HOLES: Mapping[str, Interval] = {
+    "speeds-2-3": (2.0, 3.0),
+    "speeds-1.75-3.25": (1.75, 3.25),
+    "speeds-1.5-3.5": (1.5, 3.5),
+    "speeds-1.25-3.75": (1.25, 3.75),
+    "speeds-1.1-3.9": (1.1, 3.9),
+    "speeds-1.25-4": (1.25, 4.0),
+}
+RADIUS_HOLES: Mapping[str, Interval] = {"radii-0.8-1.2": (0.8, 1.2)}
+
+
+def _with_holes(factor: Factor, holes: Mapping[str, Interval]) -> Factor:
+    around = {f"around-{name}": factor.intervals("train") for name in holes}
+    return replace(factor, lessons=around | {f"inside-{name}": (hole,) for name, hole in holes.items()})
+
 
 @final
 @dataclass(frozen=True)
@@ -40,10 +60,10 @@ class Collision(Scene):
     density: KilogramsPerMetre2 = 1.0
 
     factors: ClassVar = (
-        study_factor("radius_red", "radius", (0.5, 1.5), (0.3, 0.4), (1.7, 2.0)),
-        study_factor("radius_blue", "radius", (0.5, 1.5), (0.3, 0.4), (1.7, 2.0)),
-        study_factor("speed_red", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)),
-        study_factor("speed_blue", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)),
+        _with_holes(study_factor("radius_red", "radius", (0.5, 1.5), (0.3, 0.4), (1.7, 2.0)), RADIUS_HOLES),
+        _with_holes(study_factor("radius_blue", "radius", (0.5, 1.5), (0.3, 0.4), (1.7, 2.0)), RADIUS_HOLES),
+        _with_holes(study_factor("speed_red", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)), SPEED_HOLES),
+        _with_holes(study_factor("speed_blue", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)), SPEED_HOLES),
         placed("x_red"),
         placed("x_blue"),
         placed("y"),
@@ -68,6 +88,10 @@ class Collision(Scene):
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Put the balls 8 (OOD: 4) to 24 frames before impact, both fully inside the world."""
         r1, r2 = chosen["radius_red"], chosen["radius_blue"]
+        if _in_hole(region, SPEED_HOLES, chosen["speed_red"], chosen["speed_blue"]):
+            return False
+        if _in_hole(region, RADIUS_HOLES, r1, r2):
+            return False
         closing = self.step * (chosen["speed_red"] + chosen["speed_blue"])
         earliest = 4 if region.startswith("ood") else 8
         nearest = r1 + r2 + earliest * closing
@@ -123,6 +147,14 @@ class Collision(Scene):
         if self.restitution == 1.0:
             kept["energy [J]"] = 0.5 * (mass * u**2).sum(-1)
         return kept
+
+
+def _in_hole(region: str, holes: Mapping[str, Interval], first: float, second: float) -> bool:
+    """Tell whether a pair lies in the square that the region leaves out."""
+    if not region.startswith("around-") or region.removeprefix("around-") not in holes:
+        return False
+    low, high = holes[region.removeprefix("around-")]
+    return low < first < high and low < second < high
 
 
 def speeds_after(

@@ -7,9 +7,9 @@ blue and green, and all scenery is grey; a scene with three bodies has no scener
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from cavendish.motion import Metres, Scenery, World
+from cavendish.motion import RING_HOLE, Drawing, Metres, Scenery, Shape, World
 
 Colour = tuple[int, int, int]  # sRGB
 
@@ -61,3 +61,19 @@ def grey(*corners: Float[np.ndarray, "... v d"]) -> Scenery:
 def floor(world: World, height: Metres) -> Scenery:
     """Make a grey floor from the lower edge of the world up to a height."""
     return grey(slab(0.0, 0.0, world.width, height))
+
+
+def in_view(drawing: Drawing, margin: Metres = 0.0) -> Bool[np.ndarray, "*b t n"]:
+    """Tell where a body is wholly in view: inside the frame, and beside every box around scenery in front."""
+    reach = np.ones(len(drawing.shape))
+    reach[drawing.shape == Shape.RING] = 1 / math.sqrt(1 - RING_HOLE**2)
+    if drawing.outline is not None:
+        polygons = drawing.shape == Shape.POLYGON
+        reach[polygons] = np.linalg.norm(drawing.outline[polygons], axis=-1).max(-1)
+    r = (drawing.extent * reach + margin)[..., None]
+    low, high = drawing.centre - r, drawing.centre + r
+    seen = ((low >= 0) & (high <= np.array([drawing.world.width, drawing.world.height]))).all(-1)
+    for screen in np.moveaxis(drawing.front.corners, -3, 0):
+        beside = (high <= screen.min(-2)[..., None, :]) | (low >= screen.max(-2)[..., None, :])
+        seen = seen & beside.any(-1)
+    return np.asarray(seen)

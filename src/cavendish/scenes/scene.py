@@ -8,7 +8,7 @@ Kang et al. 2024 (arXiv 2411.02385, section 3 and its released generators), wher
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -31,15 +31,17 @@ class Factor:
 
     A region that is not listed uses the `train` range. A factor without ranges is placed by the
     scene, given the others (a starting position must keep the ball inside the world).
+    Lessons are further regions that cut the training range up: with gaps, or one half of it.
     """
 
     name: str
     unit: str
     ranges: Mapping[str, Intervals]
+    lessons: Mapping[str, Intervals] = field(default_factory=dict)
 
     def intervals(self, region: str) -> Intervals:
         """Return the intervals from which this factor is drawn in a region."""
-        return self.ranges.get(region, self.ranges["train"])
+        return self.ranges.get(region) or self.lessons.get(region) or self.ranges["train"]
 
 
 def study_factor(name: str, kind: str, train: Interval, low: Interval, high: Interval) -> Factor:
@@ -70,9 +72,21 @@ def placed(name: str, unit: str = "m") -> Factor:
     return Factor(name, unit, {})
 
 
+# What the study left out to tell interpolation from memory (its section 5): gaps, islands in a gap, and one half.
+VELOCITY_LESSONS: Mapping[str, Intervals] = {
+    "gap-2-3": ((1.0, 2.0), (3.0, 4.0)),
+    "gap-1.75-3.25": ((1.0, 1.75), (3.25, 4.0)),
+    "gap-1.5-3.5": ((1.0, 1.5), (3.5, 4.0)),
+    "gap-1.25-3.75": ((1.0, 1.25), (3.75, 4.0)),
+    "islands-3": ((1.0, 1.25), (2.375, 2.625), (3.75, 4.0)),
+    "islands-4": ((1.0, 1.25), (1.875, 2.125), (2.875, 3.125), (3.75, 4.0)),
+    "slow": ((1.0, 2.5),),
+    "fast": ((2.5, 4.0),),
+}
+
 ONE_BALL = (
     study_factor("radius", "radius", (0.7, 1.4), (0.3, 0.6), (1.5, 2.0)),
-    study_factor("velocity", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)),
+    replace(study_factor("velocity", "velocity", (1.0, 4.0), (0.0, 0.8), (4.5, 6.0)), lessons=VELOCITY_LESSONS),
     placed("x"),
     placed("y"),
 )
@@ -117,8 +131,10 @@ class Scene(ABC):
 
     @classmethod
     def regions(cls) -> tuple[str, ...]:
-        """Return the names of the regions, `train` first."""
-        return tuple(dict.fromkeys(r for factor in cls.factors for r in factor.ranges))
+        """Return the names of the regions, `train` first and lessons last."""
+        ranges = [region for factor in cls.factors for region in factor.ranges]
+        lessons = [region for factor in cls.factors for region in factor.lessons]
+        return tuple(dict.fromkeys(ranges + lessons))
 
     @classmethod
     def clock(cls) -> Float[np.ndarray, " t"]:
