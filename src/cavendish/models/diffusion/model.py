@@ -7,6 +7,7 @@ for the rows of a schedule, a table of steps x frames of levels. One step from p
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import final
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, noised
-from cavendish.models.diffusion.tokens import Grid, pack, unpack, unpatchify
+from cavendish.models.diffusion.tokens import Grid, Setting, pack, unpack, unpatchify
 from cavendish.models.world_model import WorldModel
 from cavendish.video import Clip, Imagined
 
@@ -56,37 +57,40 @@ class Diffusion(WorldModel):
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
         self.config = config
-        self.grid = Grid(config.tubelet, config.patch)
+        self.grid = Grid(config.tubelet, config.patch, config.registers)
         self.denoiser = Denoiser(SIZES[config.size], 3 * config.tubelet * config.patch**2, config.registers)
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Weighted squared error of the predicted clean frames."""
         video = _signed(clip)
         level = self.config.mixture.levels(video.shape[0], video.shape[1], generator)
-        error = self._denoise(noised(video, level, generator), level, clip).sub_(video).square().mean((2, 3, 4))
+        error = (
+            self._denoise(noised(video, level, generator), level, _setting(clip)).sub_(video).square().mean((2, 3, 4))
+        )
         loss = (self.config.mixture.weight(level) * error).mean()
         leap = error.detach()[level == 0.0]
         return loss, {"leap_mse": float(leap.mean()) if leap.numel() else float("nan")}
 
     @torch.no_grad()
     def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
-        """Walk the future from noise to frames."""
+        """Walk the future from noise to frames; where it does not fill the last tubelet, dream on and cut."""
         given = _signed(context)
         b, known = given.shape[:2]
-        if known < 1 or horizon < 1:
-            raise BadInputError(f"imagine needs context and horizon, got {known} and {horizon} frames")
-        step = (context.time[-1] - context.time[0]) / max(known - 1, 1) if known > 1 else context.time.new_tensor(0.1)
-        clock = torch.cat([context.time, context.time[-1] + step * torch.arange(1, horizon + 1)])
-        whole = Clip(context.frames, clock, context.world)
-        future = torch.randn(b, horizon, *given.shape[2:], generator=generator, device=given.device)
+        if known < 2 or horizon < 1:
+            raise BadInputError(f"imagine needs 2 frames of context or more and a horizon, got {known} and {horizon}")
+        dreamt = horizon + -(known + horizon) % self.grid.tubelet
+        step = context.time[-1] - context.time[-2]
+        clock = torch.cat([context.time, context.time[-1] + step * torch.arange(1, dreamt + 1, device=step.device)])
+        future = torch.randn(b, dreamt, *given.shape[2:], generator=generator, device=given.device)
         z = torch.cat([given, future], 1)
-        for now, following in self._schedule(known, horizon):
-            x_hat = self._denoise(z, now.expand(b, -1), whole)
+        for now, following in self._schedule(known, dreamt, given.device):
+            x_hat = self._denoise(z, now.expand(b, -1), Setting(clock, context.world))
             stride = ((following - now) / (1 - now).clamp(min=0.05)).clamp(max=1.0)[:, None, None, None]
             z = torch.where((following > now)[:, None, None, None], z + stride * (x_hat - z), z)
         frames = ((z.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         frames[:, :known] = context.frames
-        return Imagined(frames, None, clock, context.world, known)
+        total = known + horizon
+        return Imagined(frames[:, :total], None, clock[:total], context.world, known)
 
     @torch.no_grad()
     def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
@@ -94,7 +98,7 @@ class Diffusion(WorldModel):
         video = _signed(clip)
         level = torch.zeros(video.shape[:2], device=video.device)
         level[:, : self.config.mixture.context] = 1.0
-        return (self._denoise(noised(video, level, generator), level, clip) - video).square().mean((2, 3, 4))
+        return (self._denoise(noised(video, level, generator), level, _setting(clip)) - video).square().mean((2, 3, 4))
 
     @torch.no_grad()
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
@@ -104,9 +108,9 @@ class Diffusion(WorldModel):
         middle = len(self.denoiser.blocks) // 2
         features = []
         for end in range(self.grid.tubelet, t + 1, self.grid.tubelet):
-            part = Clip(clip.frames[:, :end], clip.time[:end], clip.world)
-            tokens = pack(video[:, :end], torch.ones(b, end), part, self.grid, self.config.registers)
-            rows = unpack(self.denoiser.features(tokens)[middle], b, end // self.grid.tubelet, self.config.registers)
+            clean = torch.ones(b, end, device=video.device)
+            tokens = pack(video[:, :end], clean, Setting(clip.time[:end], clip.world), self.grid)
+            rows = unpack(self.denoiser.features(tokens)[middle], b, end // self.grid.tubelet, self.grid)
             features.append(rows[:, -1].mean(1))
         return torch.stack(features, 1).repeat_interleave(self.grid.tubelet, 1)
 
@@ -120,16 +124,20 @@ class Diffusion(WorldModel):
         nt, nh, nw = self.grid.shape(t, h, w)
         return 3 * self.denoiser.flops((self.config.registers + nt * nh * nw,) * b, b * (nt + 1))
 
-    def _denoise(self, z: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], clip: Clip) -> Tensor:
+    def _denoise(self, z: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], setting: Setting) -> Tensor:
         b, t, h, w, _ = z.shape
-        tokens = pack(z, level, clip, self.grid, self.config.registers)
-        rows = unpack(self.denoiser(tokens), b, t // self.grid.tubelet, self.config.registers)
+        rows = unpack(self.denoiser(pack(z, level, setting, self.grid)), b, t // self.grid.tubelet, self.grid)
         return unpatchify(rows, self.grid, h, w)
 
-    def _schedule(self, known: int, horizon: int) -> list[tuple[Float[Tensor, " t"], Float[Tensor, " t"]]]:
-        levels = torch.linspace(0, 1, self.config.steps + 1)
-        rows = [torch.cat([torch.ones(known), level.expand(horizon)]) for level in levels]
-        return list(pairwise(rows))
+    def _schedule(self, known: int, dreamt: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the levels of every frame now and after each step: the context clean, the future rising."""
+        levels = torch.linspace(0, 1, self.config.steps + 1, device=device)
+        clean = torch.ones(known, device=device)
+        return pairwise(torch.cat([clean, level.expand(dreamt)]) for level in levels)
+
+
+def _setting(clip: Clip) -> Setting:
+    return Setting(clip.time, clip.world)
 
 
 def _signed(clip: Clip) -> Float[Tensor, "b t h w c"]:

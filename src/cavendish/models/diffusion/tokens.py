@@ -16,15 +16,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cavendish.errors import BadInputError
-from cavendish.video import Clip
+from cavendish.motion import World
 
 
 @dataclass(frozen=True)
 class Grid:
-    """How frames are cut: `tubelet` frames of `patch` x `patch` pixels make one token."""
+    """How clips are cut: `tubelet` frames of `patch` x `patch` pixels make a token, after some registers."""
 
     tubelet: int
     patch: int
+    registers: int
 
     def shape(self, frames: int, height: int, width: int) -> tuple[int, int, int]:
         """Return tokens along time, height and width, refusing a size that does not divide."""
@@ -36,6 +37,14 @@ class Grid:
             if size % part or size == 0:
                 raise BadInputError(f"clip {name} = {size}, expected a multiple of {part}")
         return frames // self.tubelet, height // self.patch, width // self.patch
+
+
+@dataclass(frozen=True)
+class Setting:
+    """When and how large: what places patches in seconds and metres."""
+
+    time: Float[Tensor, " t"]  # s
+    world: World
 
 
 @dataclass(frozen=True)
@@ -66,20 +75,19 @@ def unpatchify(patches: Float[Tensor, "b row m p"], grid: Grid, height: int, wid
     return cut.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(b, nt * grid.tubelet, height, width, -1)
 
 
-def pack(
-    video: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], clip: Clip, grid: Grid, registers: int
-) -> Tokens:
-    """Lay a batch of equal clips into the list; `clip` gives their clock and their scale."""
+def pack(video: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], setting: Setting, grid: Grid) -> Tokens:
+    """Lay a batch of equal clips into the list."""
     b, t, h, w, _ = video.shape
     nt, nh, nw = grid.shape(t, h, w)
     patches = patchify(video, grid)
-    space = nh * nw
+    space, registers = nh * nw, grid.registers
     front = patches.new_zeros(b, registers, patches.shape[-1])
     kind = torch.cat([torch.arange(1, registers + 1), torch.zeros(nt * space, dtype=torch.long)])
+    place = torch.cat([torch.zeros(registers, 3), _places(setting, grid, (nt, nh, nw))])
     levels = torch.cat([level.new_ones(b, 1, grid.tubelet), level.view(b, nt, grid.tubelet)], 1)
     return Tokens(
         patch=torch.cat([front, patches.flatten(1, 2)], 1).flatten(0, 1),
-        place=torch.cat([torch.zeros(registers, 3), _places(clip, grid, (nt, nh, nw))]).repeat(b, 1).to(video.device),
+        place=place.repeat(b, 1).to(video.device),
         kind=kind.repeat(b).to(video.device),
         level=levels.flatten(0, 1),
         row_lengths=torch.tensor([registers, *[space] * nt]).repeat(b).to(video.device),
@@ -87,15 +95,15 @@ def pack(
     )
 
 
-def unpack(patch: Float[Tensor, "s p"], clips: int, rows: int, registers: int) -> Float[Tensor, "b row m p"]:
+def unpack(patch: Float[Tensor, "s p"], clips: int, rows: int, grid: Grid) -> Float[Tensor, "b row m p"]:
     """Take the patches of equal clips out of the list, leaving the registers behind."""
-    per_clip = patch.view(clips, -1, patch.shape[-1])[:, registers:]
+    per_clip = patch.view(clips, -1, patch.shape[-1])[:, grid.registers :]
     return per_clip.reshape(clips, rows, -1, patch.shape[-1])
 
 
-def _places(clip: Clip, grid: Grid, shape: tuple[int, int, int]) -> Float[Tensor, "s 3"]:
+def _places(setting: Setting, grid: Grid, shape: tuple[int, int, int]) -> Float[Tensor, "m 3"]:
     nt, nh, nw = shape
-    time = clip.time.cpu().view(nt, grid.tubelet).mean(1)
-    up = clip.world.height * (0.5 - (torch.arange(nh) + 0.5) / nh)
-    right = clip.world.width * ((torch.arange(nw) + 0.5) / nw - 0.5)
+    time = setting.time.cpu().view(nt, grid.tubelet).mean(1)
+    up = setting.world.height * (0.5 - (torch.arange(nh) + 0.5) / nh)
+    right = setting.world.width * ((torch.arange(nw) + 0.5) / nw - 0.5)
     return torch.stack(torch.meshgrid(time, up, right, indexing="ij"), -1).flatten(0, 2)

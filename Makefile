@@ -1,0 +1,34 @@
+# The two commands of the README, and what developers add. Each works from a clean clone.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check bench
+
+run: $(VENV)/installed
+	$(BIN)/cavendish run
+
+test: $(VENV)/installed-dev
+	$(BIN)/pytest
+
+# Everything that CI runs.
+check: $(VENV)/installed-dev
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/training.py
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@ $(VENV)/installed

@@ -1,0 +1,206 @@
+"""Every world model keeps the promises of the interface, and the diffusion transformer its own."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from cavendish.data import Picture, Split
+from cavendish.errors import BadInputError
+from cavendish.models import DiffusionConfig, WorldModel
+from cavendish.models.blocks.attention import Attention, rotations
+from cavendish.models.diffusion import Diffusion, Mixture
+from cavendish.models.diffusion.network import SIZES, Denoiser, spread
+from cavendish.models.diffusion.objective import noised
+from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack, patchify, unpatchify
+from cavendish.scenes import UniformMotion
+from cavendish.training import seeded
+from cavendish.training.optimiser import Optimiser
+from cavendish.video import Clip
+
+CONFIG = DiffusionConfig(size="pico", patch=8, tubelet=4)
+STUDY_MILLIONS = {"S": 22.5, "B": 89.5, "L": 310.0, "XL": 456.0}
+
+
+@pytest.fixture(params=[CONFIG], ids=["diffusion"])
+def model(request: pytest.FixtureRequest) -> WorldModel:
+    """Every kind of world model in turn, small, with parameters that are not at their neutral start."""
+    made = request.param.build(seeded(0))
+    generator = seeded(1)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.02)
+    return made
+
+
+def clips(count: int, side: int = 16, frames: int = 32) -> Clip:
+    """Film a few clips."""
+    clip = Split(UniformMotion(), picture=Picture(side, side), flip=0.5).clips(np.arange(count))
+    return Clip(clip.frames[:, :frames], clip.time[:frames], clip.world)
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 13])
+def test_imagines_any_horizon(model: WorldModel, horizon: int) -> None:
+    dreams = model.imagine(clips(2).first(3), horizon, seeded(0))
+    assert dreams.frames is not None
+    assert dreams.frames.shape[1] == len(dreams.time) == 3 + horizon
+
+
+def test_imagines_the_asked_frames(model: WorldModel) -> None:
+    dreams = model.imagine(clips(2).first(3), 29, seeded(0))
+    assert dreams.frames is not None
+    assert dreams.frames.shape == (2, 32, 16, 16, 3)
+    assert torch.allclose(dreams.time, clips(1).time, atol=1e-6)
+    assert torch.equal(dreams.frames[:, :3], clips(2).frames[:, :3])
+
+
+def test_same_generator_same_dream(model: WorldModel) -> None:
+    first, second, other = (model.imagine(clips(2).first(3), 5, seeded(s)).frames for s in (7, 7, 8))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_sees_no_future(model: WorldModel) -> None:
+    whole = clips(1)
+    changed = Clip(whole.frames.clone(), whole.time, whole.world)
+    changed.frames[:, 16:] = 0
+    same = model.encode(whole)[:, :16] - model.encode(changed)[:, :16]
+    assert same.abs().max() < 1e-6
+
+
+def test_survives_saving(model: WorldModel) -> None:
+    copy = CONFIG.build(seeded(5))
+    copy.load_state_dict(model.state_dict())
+    assert torch.equal(
+        copy.imagine(clips(1).first(3), 5, seeded(0)).frames, model.imagine(clips(1).first(3), 5, seeded(0)).frames
+    )
+
+
+@pytest.mark.slow
+def test_learns_one_clip_by_heart_and_is_then_surprised_by_another_world() -> None:
+    one, learner = clips(1), CONFIG.build(seeded(0))
+    optimiser = Optimiser(learner, "muon", 1e-2)
+    for step in range(300):
+        loss, _ = learner.loss(one, seeded(0, step))
+        loss.backward()
+        optimiser.step(1.0)
+    dreamt = learner.imagine(one.first(3), 29, seeded(9)).frames
+    assert dreamt is not None
+    assert (dreamt.float() - one.frames.float()).square().mean() < 120  # bytes squared; a white frame is at 370
+    vanished = Clip(one.frames.clone(), one.time, one.world)
+    vanished.frames[:, 16:] = 255
+    expected, strange = (learner.surprise(clip, seeded(3)) for clip in (one, vanished))
+    assert expected.shape == (1, 32)
+    assert strange[:, 16:24].mean() > 2 * expected[:, 16:24].mean()
+
+
+@pytest.mark.parametrize("size", list(STUDY_MILLIONS))
+def test_sizes_match_the_study(size: str) -> None:
+    with torch.device("meta"):
+        denoiser = Denoiser(SIZES[size], 3 * 16 * 16, registers=4)
+    millions = sum(p.numel() for p in denoiser.parameters()) / 1e6
+    assert abs(millions / STUDY_MILLIONS[size] - 1) < 0.03
+
+
+def test_patches_join_to_the_same_frames() -> None:
+    video = torch.randn(2, 8, 16, 24, 3, generator=seeded(0))
+    grid = Grid(4, 8, 4)
+    assert torch.equal(unpatchify(patchify(video, grid), grid, 16, 24), video)
+
+
+def packed(clip: Clip, generator: torch.Generator) -> Tokens:
+    """Pack a batch at random noise levels."""
+    video = clip.frames.float() / 127.5 - 1
+    level = torch.rand(video.shape[:2], generator=generator)
+    return pack(noised(video, level, generator), level, Setting(clip.time, clip.world), Grid(4, 8, 4))
+
+
+def joined(parts: list[Tokens]) -> Tokens:
+    """Join packed lists into one."""
+    return Tokens(
+        torch.cat([p.patch for p in parts]),
+        torch.cat([p.place for p in parts]),
+        torch.cat([p.kind for p in parts]),
+        torch.cat([p.level for p in parts]),
+        torch.cat([p.row_lengths for p in parts]),
+        tuple(length for p in parts for length in p.clip_lengths),
+    )
+
+
+def test_clips_of_any_size_packed_together_equal_each_alone(model: Diffusion) -> None:
+    parts = [packed(clips(n, side, frames), seeded(side)) for n, side, frames in ((2, 16, 32), (1, 32, 8), (2, 24, 4))]
+    together = model.denoiser(joined(parts))
+    alone = torch.cat([model.denoiser(part) for part in parts])
+    assert (together - alone).abs().max() < 1e-5
+
+
+def test_no_token_of_one_clip_sees_another(model: Diffusion) -> None:
+    parts = [packed(clips(1, 16, 8), seeded(0)), packed(clips(1, 24, 8), seeded(1))]
+    parts[0].patch.requires_grad_(True)
+    model.denoiser(joined(parts))[len(parts[0].patch) :].square().sum().backward()
+    assert parts[0].patch.grad is not None
+    assert parts[0].patch.grad.abs().max() == 0
+
+
+def test_only_differences_of_places_matter() -> None:
+    attention, x = Attention(96, 3), torch.randn(20, 96, generator=seeded(0))
+    torch.nn.init.eye_(attention.out)
+    place = torch.rand(20, 3, generator=seeded(1)) * 5
+    here = attention(x, rotations(place, 3, 32), (20,))
+    there = attention(x, rotations(place + torch.tensor([1.0, -2.0, 3.0]), 3, 32), (20,))
+    elsewhere = attention(x, rotations(place * 1.5, 3, 32), (20,))
+    assert (here - there).abs().max() < 1e-4
+    assert (here - elsewhere).abs().max() > 1e-3
+
+
+def test_spread_copies_rows_and_gathers_their_gradients() -> None:
+    rows = torch.randn(3, 5, dtype=torch.double, generator=seeded(0), requires_grad=True)
+    lengths = torch.tensor([2, 1, 4])
+    assert torch.equal(spread(rows, lengths), rows.repeat_interleave(lengths, 0))
+    assert torch.autograd.gradcheck(lambda r: spread(r, lengths), rows)
+
+
+def test_flops_are_counted_exactly(model: Diffusion) -> None:
+    tokens = packed(clips(2, 32), seeded(0))
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # the counter skips fused kernels
+        model.denoiser(tokens)
+    rows = len(tokens.row_lengths)
+    assert counter.get_total_flops() == model.denoiser.flops(tokens.clip_lengths, rows)
+
+
+def test_the_mixture_asks_its_questions_in_their_shares() -> None:
+    mixture = Mixture(leap=0.5, prefix=0.3)
+    level = mixture.levels(2000, 12, seeded(0))
+    given = (level[:, :3] == 1).all(1)
+    leap = given & (level[:, 3:] == 0).all(1)
+    shared = given & (level[:, 3:] == level[:, 3:4]).all(1) & ~leap
+    assert abs(leap.float().mean() - 0.5) < 0.04
+    assert abs(shared.float().mean() - 0.3) < 0.04
+    assert ((level >= 0) & (level <= 1)).all()
+    assert (mixture.weight(level)[level == 1] == 0).all()
+    assert mixture.weight(level).max() <= mixture.cap
+
+
+def test_noise_level_one_is_the_picture_and_zero_is_noise() -> None:
+    video = torch.ones(1, 2, 4, 4, 3)
+    mixed = noised(video, torch.tensor([[1.0, 0.0]]), seeded(0))
+    assert torch.equal(mixed[:, 0], video[:, 0])
+    assert mixed[:, 1].std() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [({"size": "picoo"}, "did you mean 'pico'"), ({"patch": 0}, "patch"), ({"steps": 0}, "steps")]
+)
+def test_a_model_that_cannot_be_is_refused(change: dict[str, object], named: str) -> None:
+    with pytest.raises(BadInputError, match=named):
+        DiffusionConfig(**change)
+
+
+def test_clips_that_do_not_divide_are_refused(model: WorldModel) -> None:
+    with pytest.raises(BadInputError, match=r"height = 20.*multiple of 8"):
+        model.loss(clips(1, 20), seeded(0))
+    with pytest.raises(BadInputError, match="frames = 30"):
+        model.loss(clips(1, 16, 30), seeded(0))
+    with pytest.raises(BadInputError, match="context"):
+        model.imagine(clips(1).first(1), 4, seeded(0))
