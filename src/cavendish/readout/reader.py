@@ -10,7 +10,8 @@ drag the centroid by many pixels. So the radius is sqrt(area / pi) for every sha
 s / sqrt(pi), a ring as 0.8 of its outer radius. A disc that touches the edge of the frame, or is partly hidden by
 scenery in front, is found by fitting the exact share of a disc to what is visible, because the centroid of that is
 not the centre; any other shape is lost there.
-Scenery has colours of its own, which are unmixed with the bodies' and then left aside.
+Scenery has colours of its own, which are unmixed with the bodies' and then left aside. Bodies of one colour but
+different shapes are looks of which a frame shows one: the one whose exact shares resemble the picture most.
 A reader knows colours, shapes and scale, never the scene; what it cannot find it calls lost (NaN, confidence 0):
 too little colour in the core of the body, or light there that no mixture of the known colours explains.
 """
@@ -24,7 +25,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 
 from cavendish.errors import BadInputError
 from cavendish.motion import RING_HOLE, Drawing, Shape, Trajectory, World
-from cavendish.readout.search import Palette, find_all
+from cavendish.readout.search import Looks, Palette, find_all
 from cavendish.render.colour import LIGHT_OF_BYTE, light_of
 
 NO_COLOURS = np.zeros((0, 3), np.uint8)
@@ -66,10 +67,10 @@ class Reader:
         *lead, height, width, _ = frames.shape
         flat = np.ascontiguousarray(frames).reshape(-1, height, width, 3)
         pixel = np.array([self.world.width / width, self.world.height / height])
-        apart, ground = self._palette()
+        kinds, apart, ground = self._palette()
         palette = Palette(LIGHT_OF_BYTE, np.linalg.pinv(apart.T), apart, ground, self.screens)
         found = np.empty((len(flat), len(self.colours), 4))
-        find_all(flat, palette, pixel, self._forms(), found)
+        find_all(flat, palette, pixel, self._looks(kinds), found)
         found = found.reshape(*lead, len(self.colours), 4)
         position = found[..., :2]
         return Trajectory(
@@ -81,30 +82,40 @@ class Reader:
             np.zeros((*lead[:-1], 0)),
         )
 
-    def _palette(self) -> tuple[Float[np.ndarray, "m c"], Float[np.ndarray, " c"]]:
-        """Return the colours of bodies and scenery less the background, and the background, in linear light."""
+    def _palette(self) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "m c"], Float[np.ndarray, " c"]]:
+        """Return which colour each body has, all colours less the background, and the background, in linear light."""
         ground = light_of(self.background / 255)
-        colours = np.concatenate([self.colours, self.scenery])
+        bodies, kinds = np.unique(self.colours, axis=0, return_inverse=True)
+        colours = np.concatenate([bodies, self.scenery])
         apart = light_of(colours / 255) - ground
-        if np.linalg.matrix_rank(apart, tol=1e-3) < len(colours):
-            raise BadInputError(f"colours {colours.tolist()} cannot be told apart on {self.background.tolist()}")
-        return apart, ground
+        distinct = {(kind, *self._form(n)) for n, kind in enumerate(kinds.reshape(-1).tolist())}
+        if np.linalg.matrix_rank(apart, tol=1e-3) < len(colours) or len(distinct) < len(self.colours):
+            raise BadInputError(f"colours {self.colours.tolist()} cannot be told apart on {self.background.tolist()}")
+        return kinds.reshape(-1), apart, ground
 
-    def _forms(self) -> Float[np.ndarray, "n three"]:
+    def _looks(self, kinds: Int[np.ndarray, " n"]) -> Looks:
+        """Lay out what compiled code must know of the bodies."""
+        count = len(self.colours)
+        shape = np.zeros(count, int) if self.shape is None else np.asarray(self.shape, dtype=int)
+        outline = np.zeros((count, 0, 2)) if self.outline is None else np.ascontiguousarray(self.outline, dtype=float)
+        form = np.array([self._form(n) for n in range(count)])
+        gate = np.array([form[kinds == kind, 2].max() for kind in kinds])
+        return Looks(kinds, shape, outline, np.concatenate([form, gate[:, None]], -1))
+
+    def _form(self, n: int) -> tuple[float, float, float]:
         """Return where a body is surely filled (from, to) and how far it reaches, in equal-area radii."""
-        forms = np.tile([0.0, 0.8, 1.0], (len(self.colours), 1))
-        shapes = np.zeros(len(self.colours)) if self.shape is None else self.shape
-        rim = 1 / math.sqrt(1 - RING_HOLE**2)
-        middle, half = 0.5 * rim * (1 + RING_HOLE), 0.4 * rim * (1 - RING_HOLE)
-        forms[shapes == Shape.RING] = [middle - half, middle + half, rim]
-        for n in np.flatnonzero(shapes == Shape.POLYGON):
-            assert self.outline is not None
-            corners = self.outline[n]
-            side = np.roll(corners, -1, axis=0) - corners
-            length = np.hypot(side[:, 0], side[:, 1])
-            across = np.abs(corners[:, 0] * side[:, 1] - corners[:, 1] * side[:, 0])[length > 0] / length[length > 0]
-            forms[n] = [0.0, 0.8 * across.min(), np.hypot(corners[:, 0], corners[:, 1]).max()]
-        return forms
+        shape = Shape.DISC if self.shape is None else self.shape[n]
+        if shape == Shape.RING:
+            rim = 1 / math.sqrt(1 - RING_HOLE**2)
+            middle, half = 0.5 * rim * (1 + RING_HOLE), 0.4 * rim * (1 - RING_HOLE)
+            return middle - half, middle + half, rim
+        if shape == Shape.DISC or self.outline is None:
+            return 0.0, 0.8, 1.0
+        corners = self.outline[n]
+        side = np.roll(corners, -1, axis=0) - corners
+        length = np.hypot(side[:, 0], side[:, 1])
+        across = np.abs(corners[:, 0] * side[:, 1] - corners[:, 1] * side[:, 0])[length > 0] / length[length > 0]
+        return 0.0, 0.8 * float(across.min()), float(np.hypot(corners[:, 0], corners[:, 1]).max())
 
 
 def differentiate(

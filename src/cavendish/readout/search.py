@@ -4,16 +4,20 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numba import njit
 
-from cavendish.render.discs import disc_share
+from cavendish.motion import RING_HOLE, Shape
+from cavendish.render.discs import disc_share, ring_share
+from cavendish.render.polygons import polygon_share
 
 FILL_NEEDED = 0.4  # mean share in the core of a body, below which it counts as lost
 PURITY_NEEDED = 0.7  # 1 - unexplained light / light of the colour, in the core of a body
 PIXELS_NEEDED = 3  # pixels more than half covered, below which there is nothing to find
 VISIBLE_NEEDED = 0.2  # share of a partly hidden disc that must be seen before it may be fitted
 REFINEMENTS = 6
+RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
+RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
 class Palette(NamedTuple):
@@ -26,18 +30,24 @@ class Palette(NamedTuple):
     screens: int
 
 
+class Looks(NamedTuple):
+    """What the bodies look like; several bodies of one colour are rivals, told apart by their shapes."""
+
+    colour: Int[np.ndarray, " n"]  # row of the palette
+    shape: Int[np.ndarray, " n"]
+    outline: Float[np.ndarray, "n v d"]
+    form: Float[np.ndarray, "n four"]  # surely filled from, to, reach, and rivals' reach, in equal-area radii
+
+
 @njit(cache=True, nogil=True)
 def find_all(
     frames: UInt8[np.ndarray, "t h w c"],
     palette: Palette,
     pixel: Float[np.ndarray, " d"],
-    forms: Float[np.ndarray, "n three"],
+    looks: Looks,
     found: Float[np.ndarray, "t n four"],
 ) -> None:
-    """Write x, y (up), radius in metres and confidence of every body in every frame.
-
-    A form is where a body is surely filled (from, to) and how far it reaches, in equal-area radii.
-    """
+    """Write x, y (up), radius in metres and confidence of every body in every frame."""
     t, height, width, _ = frames.shape
     share, hidden, screen = np.empty((height, width)), np.zeros((height, width)), np.empty((height, width))
     for i in range(t):
@@ -47,14 +57,60 @@ def find_all(
             _unmix(frames[i], palette, m, screen)
             hidden += screen
         for n in range(found.shape[1]):
-            _unmix(frames[i], palette, n, share)
-            _find(share, hidden, pixel, forms[n], found[i, n])
+            k = looks.colour[n]
+            if n == 0 or k != looks.colour[n - 1]:
+                _unmix(frames[i], palette, k, share)
+            _find(share, hidden, pixel, looks.form[n], found[i, n])
             if found[i, n, 3] > 0.0:
-                purity = _purity(frames[i], n, palette, pixel, forms[n], found[i, n])
-                found[i, n, 3] *= purity
-                if purity < PURITY_NEEDED:
+                found[i, n, 3] *= _purity(frames[i], k, palette, pixel, looks.form[n], found[i, n])
+                if found[i, n, 3] <= 0.0 or _is_a_rival(share, pixel, looks, n, found[i, n]):
                     found[i, n, :3] = np.nan
                     found[i, n, 3] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _is_a_rival(
+    share: Float[np.ndarray, "h w"],
+    pixel: Float[np.ndarray, " d"],
+    looks: Looks,
+    n: int,
+    found: Float[np.ndarray, " four"],
+) -> bool:
+    """Tell whether another body of the same colour, drawn in the same place, would resemble the picture more."""
+    own = -1.0
+    for other in range(len(looks.colour)):
+        if other != n and looks.colour[other] == looks.colour[n]:
+            if own < 0.0:
+                own = _difference(share, pixel, found, looks.shape[n], looks.outline[n])
+            if _difference(share, pixel, found, looks.shape[other], looks.outline[other]) < own:
+                return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _difference(
+    share: Float[np.ndarray, "h w"],
+    pixel: Float[np.ndarray, " d"],
+    found: Float[np.ndarray, " four"],
+    shape: int,
+    outline: Float[np.ndarray, "v d"],
+) -> float:
+    """Return the sum of squared differences between the shares and those of an upright shape in the place found."""
+    height, width = share.shape
+    x, y, r = found[0], height * pixel[1] - found[1], found[2]
+    left, right = max(0, int((x - 2 * r) / pixel[0])), min(width, int((x + 2 * r) / pixel[0]) + 2)
+    top, bottom = max(0, int((y - 2 * r) / pixel[1])), min(height, int((y + 2 * r) / pixel[1]) + 2)
+    if shape == POLYGON:
+        corners = np.empty_like(outline)
+        for v in range(len(outline)):
+            corners[v, 0] = (x + r * outline[v, 0]) / pixel[0]
+            corners[v, 1] = (y - r * outline[v, 1]) / pixel[1]
+        drawn = polygon_share(corners, left, right, top, bottom)
+    elif shape == RING:
+        drawn = ring_share(x, y, RIM * r, RIM * RING_HOLE * r, pixel, left, right, top, bottom)
+    else:
+        drawn = disc_share(x, y, r, pixel, left, right, top, bottom)
+    return float(((share[top:bottom, left:right] - drawn) ** 2).sum())
 
 
 @njit(cache=True, nogil=True)
@@ -75,7 +131,7 @@ def _find(
     share: Float[np.ndarray, "h w"],
     hidden: Float[np.ndarray, "h w"],
     pixel: Float[np.ndarray, " d"],
-    form: Float[np.ndarray, " three"],
+    form: Float[np.ndarray, " four"],
     found: Float[np.ndarray, " four"],
 ) -> None:
     """Write x, y (up), radius in metres and confidence of the body in one frame's share map."""
@@ -91,7 +147,7 @@ def _find(
     mass = 0.0
     for _ in range(REFINEMENTS):
         old_x, old_y, old_r = x, y, r
-        x, y, mass = _centroid(share, aspect, x, y, form[2] * r + max(2.0, 0.25 * r), total)
+        x, y, mass = _centroid(share, aspect, x, y, form[3] * r + max(2.0, 0.25 * r), total)
         if mass <= 0.0:
             return
         r = math.sqrt(mass * aspect / math.pi)
@@ -221,10 +277,10 @@ def _purity(
     body: int,
     palette: Palette,
     pixel: Float[np.ndarray, " d"],
-    form: Float[np.ndarray, " three"],
+    form: Float[np.ndarray, " four"],
     found: Float[np.ndarray, " four"],
 ) -> float:
-    """Return which part of the light in a body's core is explained by mixtures of the known colours."""
+    """Return which part of the light in a body's core mixtures of the known colours explain; 0 if too little."""
     height, width, _ = frame.shape
     unmix, apart = palette.unmix, palette.apart
     x, y = found[0], height * pixel[1] - found[1]
@@ -243,8 +299,8 @@ def _purity(
                     mixed += apart[k, c] * (unmix[k, 0] * light[0] + unmix[k, 1] * light[1] + unmix[k, 2] * light[2])
                 unexplained += abs(light[c] - mixed)
             count += 1
-    whole = np.abs(apart[body]).sum()
-    return max(0.0, 1.0 - unexplained / (count * whole)) if count > 0 else 0.0
+    purity = 1.0 - unexplained / (count * np.abs(apart[body]).sum()) if count > 0 else 0.0
+    return purity if purity >= PURITY_NEEDED else 0.0
 
 
 @njit(cache=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from cavendish.errors import unknown
 from cavendish.scenes.aristotle_fall import AristotleFall
+from cavendish.scenes.attribute_conflict import AttributeConflict
 from cavendish.scenes.billiard import Billiard
 from cavendish.scenes.bouncing_ball import BouncingBall
 from cavendish.scenes.charged_particle import ChargedParticle
@@ -36,6 +37,7 @@ AnyScene = (
     | HiddenMass
     | RunawayMotion
     | AristotleFall
+    | AttributeConflict
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
@@ -43,6 +45,7 @@ __all__ = [
     "SCENES",
     "AnyScene",
     "AristotleFall",
+    "AttributeConflict",
     "Billiard",
     "BouncingBall",
     "ChargedParticle",
