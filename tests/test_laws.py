@@ -176,6 +176,13 @@ def test_the_square_of_a_year_goes_as_the_cube_of_the_axis(swing: float) -> None
     assert abs(across - 2 * axis) < 1e-12
 
 
+def test_no_planet_touches_the_sun() -> None:
+    for region in Orbit.regions():
+        moving = Split(Orbit(), region, size=50).trajectories(np.arange(50))
+        distance = np.linalg.norm(moving.position - 5.0, axis=-1)
+        assert (distance > moving.radius + 0.4).all(), region
+
+
 @pytest.mark.parametrize("swing", [0.85, 1.1])
 def test_the_integrator_agrees_with_kepler(swing: float) -> None:
     start = {"distance": 3.0, "swing": swing, "direction": 0.4}

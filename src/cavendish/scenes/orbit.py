@@ -69,9 +69,11 @@ class Orbit(Scene):
             raise BadInputError(f"strength = {self.strength:g} m/s^2, expected > 0")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
-        """Start in any direction from the sun."""
+        """Start in any direction from the sun, unless Kepler's ellipse would touch it."""
         chosen["direction"] = float(rng.uniform(0.0, 2 * np.pi))
-        return True
+        swing = min(chosen["swing"], 1.0)
+        nearest = chosen["distance"] * swing**2 / (2 - swing**2)
+        return self.exponent != -2.0 or nearest > self.sun + chosen["radius"]
 
     def simulate(
         self,
