@@ -144,7 +144,7 @@ def test_no_token_of_one_clip_sees_another(model: Diffusion) -> None:
 
 
 def test_only_differences_of_places_matter() -> None:
-    attention, x = Attention(96, 3), torch.randn(20, 96, generator=seeded(0))
+    attention, x = Attention(96, 3, 1.0), torch.randn(20, 96, generator=seeded(0))
     torch.nn.init.eye_(attention.out)
     place = torch.rand(20, 3, generator=seeded(1)) * 5
     here = attention(x, rotations(place, 3, 32), (20,))

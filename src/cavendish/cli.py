@@ -18,6 +18,7 @@ COMMANDS = {
     "imagine": "let a trained run continue true beginnings, and save the videos",
     "measure": "weigh a folder of videos against their true states",
     "report": "write the page of one or several runs",
+    "tensorboard": "copy a run's training log to TensorBoard event files",
     "plan": "parameters, tokens, FLOPs, memory and time of a study on this machine",
 }
 
@@ -46,5 +47,5 @@ def call(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {name:<9}{text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<13}{text}" for name, text in COMMANDS.items()]
     return "Cavendish weighs world models.\n\nusage: cavendish COMMAND [--help]\n\n" + "\n".join(lines) + "\n"

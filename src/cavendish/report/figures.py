@@ -82,7 +82,7 @@ def curves(named: Sequence[tuple[str, Factor, list[CurvePoint], list[CurvePoint]
             axes.set_xlabel(f"{name} [{factor.unit}]")
             axes.grid(axis="y", alpha=0.25)
         panels[0].set_ylabel("velocity error x [m/s]")
-        panels[-1].legend(loc="lower right")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
         return _svg(figure)
 
 

@@ -21,15 +21,6 @@ from cavendish.report.films import Film, films
 from cavendish.scenes import Factor, Scene, scene_named
 from cavendish.training.log import read_log
 
-SHOWN = (
-    HEADLINE,
-    "velocity error x, per frame",
-    "velocity error y, time mean",
-    "position error",
-    "radius drift",
-    "lost share",
-)
-
 
 @dataclass(frozen=True)
 class RunFiles:
@@ -45,6 +36,13 @@ class RunFiles:
     def verdict(self) -> Verdict:
         """Return the judgement on this run."""
         return judge(self.results, mean_speed(self.scene))
+
+    def headline(self, region: str) -> str:
+        """Return the model's headline score of a region, or a dash where it was not weighed there."""
+        for result in self.results.regions:
+            if result.region == region:
+                return interval_text(result.of(MODEL)[HEADLINE])
+        return "-"
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -92,7 +90,6 @@ def write_report(folders: list[Path], page: Path) -> Path:
         runs=runs,
         run=first,
         headline=HEADLINE,
-        shown=SHOWN,
         model=MODEL,
         comparison=comparison(first.results, HEADLINE),
         curves=curves(_curves(first)),

@@ -3,13 +3,14 @@
 from cavendish.data import Picture, Split
 from cavendish.errors import unknown
 from cavendish.models import DiffusionConfig
+from cavendish.models.diffusion import Mixture
 from cavendish.scenes import AnyScene, Collision, Parabola, UniformMotion
 from cavendish.studies.study import Study
 from cavendish.training import TrainingConfig
 
 # Sized for ten minutes on two cores; the sweep behind every number is in docs/log.md.
 QUICK_PICTURE = Picture(32, 32)
-QUICK_MODEL = DiffusionConfig(size="pico", patch=8, tubelet=4)
+QUICK_MODEL = DiffusionConfig(size="pico", patch=8, tubelet=4, mixture=Mixture(leap=0.9, prefix=0.08))
 QUICK_TRAINING = TrainingConfig(steps=2000, batch=32, rate=2e-3)
 
 

@@ -10,6 +10,7 @@ from cavendish.data import Split
 from cavendish.measure import scorecard
 from cavendish.measure.copying import case_index
 from cavendish.measure.results import MODEL, Entry, RegionResult
+from cavendish.measure.study_ruler import study_velocity_error
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.render import render
@@ -48,8 +49,8 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     assert truth is not None
     context, horizon = clip.first(scene.context), scene.frames - scene.context
     dreamt = _frames(_dream_in_parts(model, context, horizon, weighing.seed))
-    readings = {MODEL: reader.read(dreamt, truth.time)}
-    noise = picture_noise(scene, readings[MODEL], dreamt)
+    pictures = {MODEL: dreamt}
+    noise = picture_noise(scene, reader.read(dreamt, truth.time), dreamt)
     controls: dict[str, Dreamer] = {
         "oracle": Oracle(scene, truth, noise),
         "coast": Coast(scene, reader),
@@ -57,11 +58,16 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
         "nearest case": cases,
     }
     for name, control in controls.items():
-        readings[name] = reader.read(_frames(control.imagine(context, horizon, seeded(weighing.seed))), truth.time)
+        pictures[name] = _frames(control.imagine(context, horizon, seeded(weighing.seed)))
+    readings = {who: reader.read(frames, truth.time) for who, frames in pictures.items()}
     recalled = cases.recall(context)
     entries = tuple(
-        Entry(who, scorecard(scene, truth, r).scores, case_index(scene, truth, recalled, r))
-        for who, r in readings.items()
+        Entry(
+            who,
+            (*scorecard(scene, truth, reading).scores, study_velocity_error(scene, truth, pictures[who])),
+            case_index(scene, truth, recalled, reading),
+        )
+        for who, reading in readings.items()
     )
     films = {"truth": clip.frames[:SHOWN].numpy(), MODEL: dreamt[:SHOWN]}
     return Weighed(RegionResult(region, noise, entries), truth, readings, films)

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent: safetensors and JSON, no pickle.
+"""Checkpoints that are whole or absent: safetensors and JSON, no code.
 
 checkpoints/<stage>/step-00001200/ holds model, ema, optimiser (.safetensors), state.json and MANIFEST.json.
 All randomness is a function of (seed, step), so two integers stand for every generator and for the data

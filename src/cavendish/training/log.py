@@ -1,7 +1,6 @@
 """The training log: one JSON line per record, readable while it is written, and cut back on resume."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +35,15 @@ def append(path: Path, record: Record) -> None:
         handle.write(json.dumps(record) + "\n")
 
 
-def tensorboard_writer(folder: Path) -> Callable[[Record], None]:
-    """Return a function that copies records to TensorBoard event files; needs the `tensorboard` extra."""
+def to_tensorboard(records: list[Record], folder: Path) -> None:
+    """Copy records to TensorBoard event files in a folder; needs the `tensorboard` extra."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise BadInputError("TensorBoard is not installed: pip install 'cavendish[tensorboard]'") from error
     writer = SummaryWriter(str(folder))
-
-    def write(record: Record) -> None:
+    for record in records:
         for key, value in record.items():
             if isinstance(value, int | float) and key != "step":
                 writer.add_scalar(f"{record['stage']}/{key}", value, record["step"])
-        writer.flush()
-
-    return write
+    writer.close()

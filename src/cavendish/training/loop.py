@@ -180,6 +180,7 @@ def _resume(model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor],
     tensors, state = checkpoint.load(found[-1])
     if state["seed"] != run.seed:
         raise BadInputError(f"{found[-1]}: made with seed {state['seed']}, this run has seed {run.seed}")
+    torch.set_num_threads(state["threads"])  # sums depend on it, and a resumed run must equal an uninterrupted one
     _fill(model, tensors["model"], str(found[-1] / "model.safetensors"))
     check_names(str(found[-1] / "ema.safetensors"), set(average), set(tensors["ema"]))
     average.update(tensors["ema"])

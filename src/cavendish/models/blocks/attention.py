@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 # Shortest and longest wavelength of (time [s], y [m], x [m]).
-WAVELENGTHS = ((0.4, 25.6), (2.5, 80.0), (2.5, 80.0))
+WAVELENGTHS = ((0.8, 25.6), (5.0, 80.0), (5.0, 80.0))
 
 
 def rotations(place: Float[Tensor, "s 3"], heads: int, head: int) -> Complex[Tensor, "s heads pair"]:
@@ -36,13 +36,13 @@ def rotations(place: Float[Tensor, "s 3"], heads: int, head: int) -> Complex[Ten
 class Attention(nn.Module):
     """Multi-head self-attention inside each clip of a packed token list."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, out_gain: float) -> None:
         super().__init__()
         self.heads = heads
         self.query = nn.Parameter(torch.empty(width, width))
         self.key = nn.Parameter(torch.empty(width, width))
         self.value = nn.Parameter(torch.empty(width, width))
-        self.out = nn.Parameter(torch.zeros(width, width))
+        self.out = nn.Parameter(torch.randn(width, width) * out_gain * width**-0.5)
         self.query_gain = nn.Parameter(torch.ones(width // heads))
         self.key_gain = nn.Parameter(torch.ones(width // heads))
         for weight in (self.query, self.key, self.value):

@@ -70,11 +70,12 @@ class Block(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         width, hidden = shape.width, 8 * shape.width // 3
+        quiet = (2 * shape.depth) ** -0.5  # residual branches add up to a variance of about one
         self.table = nn.Parameter(torch.randn(6, width) / width**0.5)
-        self.attention = Attention(width, shape.heads)
+        self.attention = Attention(width, shape.heads, quiet)
         self.gate = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
         self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
-        self.down = nn.Parameter(torch.zeros(width, hidden))
+        self.down = nn.Parameter(torch.randn(width, hidden) * quiet * hidden**-0.5)
 
     def forward(
         self, x: Float[Tensor, "s k"], level: Float[Tensor, "row 6 k"], turn: Tensor, tokens: Tokens
@@ -109,7 +110,7 @@ class Denoiser(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         with torch.no_grad():
-            self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open: the output layers start at zero
+            self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open
 
     def forward(self, tokens: Tokens) -> Float[Tensor, "s p"]:
         """Predict the clean patch of every token."""

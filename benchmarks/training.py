@@ -1,0 +1,47 @@
+"""Which share of this machine's float32 matrix-product rate does a training step reach? One run, paired.
+
+Size micro at 64 px, the whole step: clips, loss, gradients, optimiser. FLOPs are counted exactly (attention
+included, rendering and the optimiser's own products not), the matrix-product rate is taken between the steps.
+    python benchmarks/training.py
+"""
+
+import json
+import time
+
+import numpy as np
+import torch
+
+from cavendish.data import Picture, Split
+from cavendish.models import DiffusionConfig
+from cavendish.scenes import UniformMotion
+from cavendish.training import seeded
+from cavendish.training.machine import matmul_rate
+from cavendish.training.optimiser import Optimiser
+
+STEPS = 8
+
+
+def main() -> None:
+    """Alternate training steps and plain products, and print the median rates and their ratio."""
+    split = Split(UniformMotion(), picture=Picture(64, 64), flip=0.5)
+    for batch, tubelet in ((16, 4), (4, 1)):
+        model = DiffusionConfig(size="micro", patch=16, tubelet=tubelet).build(seeded(0))
+        for rule in ("adamw", "muon"):
+            optimiser = Optimiser(model, rule, 1e-4)
+            rates, peaks = [], []
+            for step in range(STEPS):
+                peaks.append(matmul_rate(repeats=3))
+                begun = time.perf_counter()
+                clip = split.clips(np.arange(batch) + step * batch)
+                loss, _ = model.loss(clip, seeded(0, step))
+                loss.backward()
+                optimiser.step(1.0)
+                rates.append(model.training_flops(clip) / (time.perf_counter() - begun))
+            share = np.array(rates[2:]) / np.array(peaks[2:])
+            result = {"batch": batch, "tubelet": tubelet, "optimiser": rule, "threads": torch.get_num_threads()}
+            result |= {"gflops": np.median(rates[2:]) / 1e9, "matmul_gflops": np.median(peaks[2:]) / 1e9}
+            print(json.dumps(result | {"share": float(np.median(share))}))
+
+
+if __name__ == "__main__":
+    main()

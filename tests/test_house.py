@@ -1,0 +1,68 @@
+"""House rules that no linter counts: budgets of lines, and roads that must not be opened."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src" / "cavendish").rglob("*.py"))
+PACKAGE_LINES, FILE_LINES, FUNCTION_LINES, CONFIG_FIELDS = 12_000, 400, 60, 8
+
+
+def named(path: Path) -> str:
+    """Name a source file in a test id."""
+    return str(path.relative_to(ROOT / "src" / "cavendish"))
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    """List the functions of a file."""
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+
+
+def test_the_whole_package_stays_small() -> None:
+    assert sum(len(path.read_text().splitlines()) for path in SOURCES) <= PACKAGE_LINES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= FILE_LINES
+    for function in functions(path):
+        assert (function.end_lineno or 0) - function.lineno < FUNCTION_LINES, function.name
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.read_text().strip()], ids=named)
+def test_every_file_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_configs_have_few_fields(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Config"):
+            assert sum(isinstance(part, ast.AnnAssign) for part in node.body) <= CONFIG_FIELDS, node.name
+
+
+FORBIDDEN = {
+    "pickle": r"(?<!_)\b(pickle|joblib|dill)\b|torch\.load\(|allow_pickle=True",
+    "global seeding": r"(np\.random\.seed|torch\.manual_seed|random\.seed)\(",
+    "a second hidden interface": r"\bhasattr\(",
+    "unfinished work": r"\b(TODO|FIXME|XXX)\b|NotImplementedError\(\)",
+    "torchvision": r"\bimport torchvision\b|\bfrom torchvision\b",
+}
+
+
+@pytest.mark.parametrize("road", FORBIDDEN)
+def test_roads_that_stay_closed(road: str) -> None:
+    found = [
+        f"{named(path)}:{number}: {line.strip()}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(FORBIDDEN[road], line)
+    ]
+    assert not found
+
+
+def test_there_is_no_utils() -> None:
+    assert not [path for path in SOURCES if "util" in path.stem or "helper" in path.stem]
