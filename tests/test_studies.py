@@ -136,7 +136,7 @@ def test_controls_score_as_what_they_are(finished: Path) -> None:
 
 
 def test_controls_continue_every_scene(scene: Scene, tiny_study: Study) -> None:
-    data = replace(tiny_study.data, scene=scene)
+    data = replace(tiny_study.data, scene=scene, flip=0.0 if scene.handed else 0.5)
     clip = replace(data, region="interpolation", size=3).clips(np.arange(3))
     assert clip.trajectory is not None
     reader = reader_of(data)
