@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, capsys: pytest.
         assert not list(small.rglob(".tmp-*"))
         assert not list(small.rglob("step-*"))
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        subprocess.run(["umount", "--lazy", str(small)], check=True)
 
 
 def test_a_folder_that_may_not_be_written_is_a_disk_error(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_survives_saving(model: WorldModel) -> None:
 def test_learns_one_clip_by_heart_and_is_then_surprised_by_another_world() -> None:
     one, learner = clips(1), CONFIG.build(seeded(0))
     optimiser = Optimiser(learner, "muon", 1e-2)
-    for step in range(300):
+    for step in range(450):
         loss, _ = learner.loss(one, seeded(0, step))
         loss.backward()
         optimiser.step(1.0)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from cavendish.artefact import committed_folder, read_json, verify_folder
@@ -29,9 +30,8 @@ def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], state: 
     target = folder / f"step-{step:08d}"
     with committed_folder(target) as private:
         for name in TENSORS:
-            save_file(
-                {key: value.contiguous() for key, value in tensors[name].items()}, private / f"{name}.safetensors"
-            )
+            content = to_bytes({key: value.contiguous() for key, value in tensors[name].items()})
+            (private / f"{name}.safetensors").write_bytes(content)
         (private / "state.json").write_text(json.dumps(state, indent=1))
     for old in steps(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
