@@ -6,6 +6,7 @@ The obvious way is the study's: NumPy distance over the full grid for every ball
 
 import json
 import time
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -14,7 +15,7 @@ from cavendish.data import Picture, Split
 from cavendish.motion import Trajectory
 from cavendish.scenes import Collision
 
-SIDE, CLIPS, OBVIOUS_CLIPS = 256, 64, 4
+SIDE, CLIPS, BATCH, OBVIOUS_CLIPS = 256, 64, 4, 4
 
 
 def obvious(truth: Trajectory, clip: int) -> bytes:
@@ -22,7 +23,7 @@ def obvious(truth: Trajectory, clip: int) -> bytes:
     x, y = np.meshgrid(np.linspace(0, 1, SIDE), np.linspace(0, 1, SIDE))
     codec = av.CodecContext.create("libx264", "w")
     codec.width = codec.height = SIDE
-    codec.pix_fmt, codec.framerate, codec.time_base = "yuv420p", 5, "1/5"
+    codec.pix_fmt, codec.framerate, codec.time_base = "yuv420p", 5, Fraction(1, 5)
     packets = []
     for t in range(truth.position.shape[1]):
         frame = np.ones((SIDE, SIDE, 3))
@@ -41,10 +42,10 @@ def main() -> None:
     split = Split(Collision(), picture=Picture(SIDE, SIDE))
     split.clips(np.arange(2))  # compiles
     ours = []
-    for start in range(0, CLIPS, 8):
+    for start in range(0, CLIPS, BATCH):
         begun = time.process_time()
-        split.clips(np.arange(start, start + 8))
-        ours.append((time.process_time() - begun) / 8)
+        split.clips(np.arange(start, start + BATCH))
+        ours.append((time.process_time() - begun) / BATCH)
     truth = split.trajectories(np.arange(OBVIOUS_CLIPS))
     theirs = []
     for clip in range(OBVIOUS_CLIPS):

@@ -24,7 +24,7 @@ STEPS = 8
 def main() -> None:
     """Alternate training steps and plain products, and print the median rates and their ratio."""
     split = Split(UniformMotion(), picture=Picture(64, 64), flip=0.5)
-    for batch, tubelet in ((16, 4), (4, 1)):
+    for batch, tubelet in ((32, 4), (8, 1)):
         model = DiffusionConfig(size="micro", patch=16, tubelet=tubelet).build(seeded(0))
         for rule in ("adamw", "muon"):
             optimiser = Optimiser(model, rule, 1e-4)

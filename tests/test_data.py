@@ -96,6 +96,12 @@ def test_films_come_back_as_they_were(kind: str, tmp_path: Path) -> None:
     assert np.array_equal(read_clip(path), frames)
 
 
+@pytest.mark.parametrize("kind", ["mp4", "gif", "png"])
+def test_a_still_moment_is_not_lost(kind: str, tmp_path: Path) -> None:
+    frames = Split(UniformMotion(), picture=Picture(32, 32))[4].frames.numpy()[[0, 1, 1, 1, 2, 3, 3]]
+    assert np.array_equal(read_clip(write_clip(frames, tmp_path / "clip", kind, 10.0)), frames)
+
+
 def test_clips_are_listed_in_natural_order(tmp_path: Path) -> None:
     for number in (10, 2, 1):
         (tmp_path / f"clip{number}.mp4").touch()

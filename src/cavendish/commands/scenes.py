@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tyro
 
 from cavendish.scenes import SCENES, Scene
+from cavendish.scenes.scene import Intervals
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,14 @@ def card(kind: type[Scene]) -> dict[str, object]:
         "clock": {"frames": kind.frames, "step": kind.step, "unit": "s", "context": kind.context},
         "regions": list(kind.regions()),
         "factors": [
-            {"name": f.name, "unit": f.unit, "ranges": {region: list(map(list, r)) for region, r in f.ranges.items()}}
+            {"name": f.name, "unit": f.unit, "ranges": _spans(f.ranges), "lessons": _spans(f.lessons)}
             for f in kind.factors
         ],
     }
+
+
+def _spans(ranges: Mapping[str, Intervals]) -> dict[str, list[list[float]]]:
+    return {region: [list(span) for span in spans] for region, spans in ranges.items()}
 
 
 def _text(card: dict[str, object]) -> str:

@@ -1,7 +1,8 @@
 """How far imagined motion is from the truth: position, velocity (two definitions), size, and what vanished.
 
 Scored frames are the imagined ones (index >= context) in which the true body lies fully inside the world
-(Kang et al. 2024, released evaluator). Velocities of truth and imagination are the same forward differences,
+(Kang et al. 2024, released evaluator) and behind no screen. Velocities of truth and imagination are the same
+forward differences,
     v_k = (x_k+1 - x_k) / (t_k+1 - t_k)     for k and k+1 both scored,
 so a step across an impact is no error in itself. Two errors per clip and axis, averaged over bodies:
     per frame   mean_k |v_k - u_k|           (the formula of the paper)
@@ -15,18 +16,17 @@ from jaxtyping import Bool, Float
 from cavendish.measure.score import Score, score
 from cavendish.motion import Trajectory
 from cavendish.scenes import Scene
+from cavendish.scenes.looks import in_view
 
 JUMP = 0.1  # m/s; a sudden change of the true velocity's slope beyond this is an impact
 AXES = {"x": 0, "y": 1}
 
 
 def scored_frames(scene: Scene, truth: Trajectory) -> Bool[np.ndarray, "b t n"]:
-    """Mark imagined frames whose true body lies fully inside the world."""
-    size = np.array([scene.world.width, scene.world.height])
-    radius = truth.radius[..., None]
-    inside = ((truth.position - radius >= 0) & (truth.position + radius <= size)).all(-1)
-    inside[:, : scene.context] = False
-    return np.asarray(inside)
+    """Mark imagined frames whose true body is wholly in view."""
+    seen = in_view(scene.draw(truth))
+    seen[:, : scene.context] = False
+    return seen
 
 
 def position_error(scene: Scene, truth: Trajectory, imagined: Trajectory) -> Score:

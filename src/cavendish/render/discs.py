@@ -7,7 +7,8 @@ With P(a) = (a sqrt(r^2 - a^2) + r^2 asin(a / r)) / 2 and a, b clipped to [-r, r
     a^2 + b^2 <= r^2 :  A = a b + P(a) + P(b) + pi r^2 / 4          (the corner lies in the disc)
     else             :  A = 0, 2 P(b) + pi r^2 / 2, 2 P(a) + pi r^2 / 2 or 2 P(a) + 2 P(b)
                         for (a, b) in the quadrants (-, -), (+, -), (-, +), (+, +).
-Only P needs roots and arcs, once per row and column, so a disc costs four additions per pixel of its box.
+Only P needs roots and arcs, once per row and column, and only pixels on the rim need A: of each row, the chord
+at its edge nearer to the centre bounds what is touched, the chord at its farther edge what is covered whole.
 A ring is the share of its outer disc less the share of its hole.
 """
 
@@ -25,19 +26,40 @@ def disc_share(
     """Return the share of each pixel of a box that a disc covers; all lengths in the unit of `pixel`, y down."""
     a, p_a = _edges(x, r, pixel[0], left, right)
     b, p_b = _edges(y, r, pixel[1], top, bottom)
-    share = np.empty((bottom - top, right - left))
-    above = np.empty(right - left + 1)
-    for j in range(right - left + 1):
-        above[j] = _corner(a[j], p_a[j], b[0], p_b[0], r)
+    share = np.zeros((bottom - top, right - left))
     for i in range(bottom - top):
-        before = _corner(a[0], p_a[0], b[i + 1], p_b[i + 1], r)
-        for j in range(right - left):
-            here = _corner(a[j + 1], p_a[j + 1], b[i + 1], p_b[i + 1], r)
-            share[i, j] = (here - before - above[j + 1] + above[j]) / (pixel[0] * pixel[1])
-            above[j] = before
-            before = here
-        above[right - left] = before
+        near, far = _nearest_and_farthest(b[i], b[i + 1])
+        outer, inner = math.sqrt(max(r * r - near * near, 0.0)), math.sqrt(max(r * r - far * far, 0.0))
+        first, last = _columns(x - outer, x + outer, pixel[0], left, right, False)
+        full, empty = _columns(x - inner, x + inner, pixel[0], left, right, True)
+        share[i, full:empty] = 1.0
+        for j in range(first, last):
+            if full <= j < empty:
+                continue
+            above = _corner(a[j + 1], p_a[j + 1], b[i], p_b[i], r) - _corner(a[j], p_a[j], b[i], p_b[i], r)
+            below = _corner(a[j + 1], p_a[j + 1], b[i + 1], p_b[i + 1], r) - _corner(
+                a[j], p_a[j], b[i + 1], p_b[i + 1], r
+            )
+            share[i, j] = (below - above) / (pixel[0] * pixel[1])
     return share
+
+
+@njit(cache=True, nogil=True)
+def _nearest_and_farthest(low: float, high: float) -> tuple[float, float]:
+    """Return the smallest and the largest distance from 0 in an interval."""
+    far = max(abs(low), abs(high))
+    return (0.0, far) if low <= 0.0 <= high else (min(abs(low), abs(high)), far)
+
+
+@njit(cache=True, nogil=True)
+def _columns(low: float, high: float, pixel: float, left: int, right: int, whole: bool) -> tuple[int, int]:
+    """Return the columns of a box that an interval touches, or those that it covers whole."""
+    if whole:
+        first, last = math.ceil(low / pixel), math.floor(high / pixel)
+    else:
+        first, last = math.floor(low / pixel), math.ceil(high / pixel)
+    first, last = min(max(int(first), left), right), min(max(int(last), left), right)
+    return first - left, max(first, last) - left
 
 
 @njit(cache=True, nogil=True)

@@ -54,10 +54,10 @@ def render(drawing: Drawing, height: int, width: int) -> UInt8[np.ndarray, "*b t
         raise BadInputError(f"frame size {height} x {width} px, expected 1 to {MAXIMUM_SIDE} on either side")
     lead = drawing.centre.shape[:-2]
     frames = np.empty((math.prod(lead), height, width, 3), np.uint8)
-    blank = np.tile(drawing.background, height * width)
+    frames.reshape(len(frames), -1)[:] = np.tile(drawing.background, height * width)
     pixel = np.array([drawing.world.width / width, drawing.world.height / height])
     canvas = _Canvas(pixel, LIGHT_OF_BYTE, BYTE_OF_LIGHT)
-    _paint(frames, blank, canvas, _polygons(drawing.behind, lead), _bodies(drawing), _polygons(drawing.front, lead))
+    _paint(frames, canvas, _polygons(drawing.behind, lead), _bodies(drawing), _polygons(drawing.front, lead))
     return frames.reshape(*lead, height, width, 3)
 
 
@@ -93,14 +93,12 @@ def _flat(array: Float[np.ndarray, "..."], *last: int) -> Float[np.ndarray, "...
 @njit(cache=True, nogil=True)
 def _paint(
     frames: UInt8[np.ndarray, "t h w c"],
-    blank: UInt8[np.ndarray, " hwc"],
     canvas: _Canvas,
     behind: _Polygons,
     bodies: _Bodies,
     front: _Polygons,
 ) -> None:
     for t in range(frames.shape[0]):
-        frames[t].reshape(-1)[:] = blank
         for p in range(len(behind.colour)):
             _paint_polygon(frames[t], canvas, behind.corners[t, p], behind.colour[p])
         for n in range(len(bodies.shape)):

@@ -15,6 +15,7 @@ from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.render import render
 from cavendish.scenes import Scene
+from cavendish.scenes.looks import in_view
 from cavendish.studies.controls import Coast, Dreamer, Freeze, NearestCase, Oracle
 from cavendish.studies.study import Study
 from cavendish.training import seeded
@@ -50,7 +51,7 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     context, horizon = clip.first(scene.context), scene.frames - scene.context
     dreamt = _frames(_dream_in_parts(model, context, horizon, weighing.seed))
     pictures = {MODEL: dreamt}
-    noise = picture_noise(scene, reader.read(dreamt, truth.time), dreamt)
+    noise = picture_noise(scene, truth, reader.read(dreamt, truth.time), dreamt)
     controls: dict[str, Dreamer] = {
         "oracle": Oracle(scene, truth, noise),
         "coast": Coast(scene, reader),
@@ -73,9 +74,11 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     return Weighed(RegionResult(region, noise, entries), truth, readings, films)
 
 
-def picture_noise(scene: Scene, reading: Trajectory, frames: UInt8[np.ndarray, "b t h w c"]) -> float:
+def picture_noise(
+    scene: Scene, truth: Trajectory, reading: Trajectory, frames: UInt8[np.ndarray, "b t h w c"]
+) -> float:
     """Return the rms difference (sRGB bytes) between imagined frames and a clean drawing of what was read there."""
-    found = np.logical_not(reading.lost.any(-1))
+    found = np.logical_not((reading.lost & in_view(scene.draw(truth))).any(-1))
     found[:, : scene.context] = False
     if not found.any():
         return 0.0
