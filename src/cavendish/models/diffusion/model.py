@@ -7,21 +7,21 @@ for the rows of a schedule, a table of steps x frames of levels. One step from p
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.network import SIZES, Denoiser
-from cavendish.models.diffusion.objective import Mixture, noised
-from cavendish.models.diffusion.tokens import Grid, Setting, pack, unpack, unpatchify
+from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
+from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack, patchify, spread, unpack, unpatchify
 from cavendish.models.world_model import WorldModel
 from cavendish.video import Clip, Imagined
+
+FLOOR = 0.05  # smallest 1 - level that a step divides by (Li & He 2025, JiT)
 
 
 @final
@@ -62,54 +62,56 @@ class Diffusion(WorldModel):
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Weighted squared error of the predicted clean frames."""
-        video = _signed(clip)
-        level = self.config.mixture.levels(video.shape[0], video.shape[1], generator)
-        error = (
-            self._denoise(noised(video, level, generator), level, _setting(clip)).sub_(video).square().mean((2, 3, 4))
-        )
-        loss = (self.config.mixture.weight(level) * error).mean()
+        frames = _checked(clip)
+        level = self.config.mixture.levels(frames.shape[0], frames.shape[1], generator)
+        clean = self._tokens(clip, level)
+        error = frame_errors(self.denoiser(noised(clean, generator)), clean)
+        level = spread(clean.level, clean.row_lengths)
+        loss = (self.config.mixture.weight(level) * error).sum() / (level.shape[1] * (clean.kind == 0).sum())
         leap = error.detach()[level == 0.0]
         return loss, {"leap_mse": float(leap.mean()) if leap.numel() else float("nan")}
 
     @torch.no_grad()
     def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
         """Walk the future from noise to frames; where it does not fill the last tubelet, dream on and cut."""
-        given = _signed(context)
+        given = _checked(context)
         b, known = given.shape[:2]
         if known < 2 or horizon < 1:
             raise BadInputError(f"imagine needs 2 frames of context or more and a horizon, got {known} and {horizon}")
         dreamt = horizon + -(known + horizon) % self.grid.tubelet
         step = context.time[-1] - context.time[-2]
         clock = torch.cat([context.time, context.time[-1] + step * torch.arange(1, dreamt + 1, device=step.device)])
-        future = torch.randn(b, dreamt, *given.shape[2:], generator=generator, device=given.device)
-        z = torch.cat([given, future], 1)
-        for now, following in self._schedule(known, dreamt, given.device):
-            x_hat = self._denoise(z, now.expand(b, -1), Setting(clock, context.world))
-            stride = ((following - now) / (1 - now).clamp(min=0.05)).clamp(max=1.0)[:, None, None, None]
-            z = torch.where((following > now)[:, None, None, None], z + stride * (x_hat - z), z)
-        frames = ((z.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        frames[:, :known] = context.frames
+        blank = given.new_zeros(b, dreamt, *given.shape[2:])
+        whole = Clip(torch.cat([given, blank], 1), clock, context.world)
+        schedule = self._schedule(b, known, dreamt, given.device)
+        z = noised(self._tokens(whole, schedule[0]), generator)
+        for following in schedule[1:]:
+            z = _stepped(z, self.denoiser(z), self._tokens(whole, following).level)
+        rows = unpack(z.patch, b, (known + dreamt) // self.grid.tubelet, self.grid)
+        video = unpatchify(rows, self.grid, given.shape[2], given.shape[3])
+        frames = ((video.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        frames[:, :known] = given
         total = known + horizon
         return Imagined(frames[:, :total], None, clock[:total], context.world, known)
 
     @torch.no_grad()
     def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
         """Squared error of each frame when it is dreamt in one leap from the context frames."""
-        video = _signed(clip)
-        level = torch.zeros(video.shape[:2], device=video.device)
+        b, t = _checked(clip).shape[:2]
+        level = torch.zeros(b, t, device=clip.frames.device)
         level[:, : self.config.mixture.context] = 1.0
-        return (self._denoise(noised(video, level, generator), level, _setting(clip)) - video).square().mean((2, 3, 4))
+        clean = self._tokens(clip, level)
+        error = frame_errors(self.denoiser(noised(clean, generator)), clean)
+        return unpack(error, b, t // self.grid.tubelet, self.grid).mean(2).flatten(1)
 
     @torch.no_grad()
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
         """Mean token of the middle block for each frame, from a window that ends with that frame."""
-        video = _signed(clip)
-        b, t = video.shape[:2]
+        b, t = _checked(clip).shape[:2]
         middle = len(self.denoiser.blocks) // 2
         features = []
         for end in range(self.grid.tubelet, t + 1, self.grid.tubelet):
-            clean = torch.ones(b, end, device=video.device)
-            tokens = pack(video[:, :end], clean, Setting(clip.time[:end], clip.world), self.grid)
+            tokens = self._tokens(clip.first(end), torch.ones(b, end, device=clip.frames.device))
             rows = unpack(self.denoiser.features(tokens)[middle], b, end // self.grid.tubelet, self.grid)
             features.append(rows[:, -1].mean(1))
         return torch.stack(features, 1).repeat_interleave(self.grid.tubelet, 1)
@@ -124,25 +126,29 @@ class Diffusion(WorldModel):
         nt, nh, nw = self.grid.shape(t, h, w)
         return 3 * self.denoiser.flops((self.config.registers + nt * nh * nw,) * b, b * (nt + 1))
 
-    def _denoise(self, z: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], setting: Setting) -> Tensor:
-        b, t, h, w, _ = z.shape
-        rows = unpack(self.denoiser(pack(z, level, setting, self.grid)), b, t // self.grid.tubelet, self.grid)
-        return unpatchify(rows, self.grid, h, w)
+    def _tokens(self, clip: Clip, level: Float[Tensor, "b t"]) -> Tokens:
+        """Pack clean frames; bytes are cut first, since a quarter of the memory moves."""
+        patches = patchify(clip.frames, self.grid).float().div_(127.5).sub_(1.0)
+        return pack(patches, level, Setting(clip.time, clip.world, *clip.frames.shape[2:4]), self.grid)
 
-    def _schedule(self, known: int, dreamt: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the levels of every frame now and after each step: the context clean, the future rising."""
+    def _schedule(self, clips: int, known: int, dreamt: int, device: torch.device) -> list[Float[Tensor, "b t"]]:
+        """Return the levels of every frame at the start and after each step: the context clean, the future rising."""
         levels = torch.linspace(0, 1, self.config.steps + 1, device=device)
         clean = torch.ones(known, device=device)
-        return pairwise(torch.cat([clean, level.expand(dreamt)]) for level in levels)
+        return [torch.cat([clean, level.expand(dreamt)]).expand(clips, -1) for level in levels]
 
 
-def _setting(clip: Clip) -> Setting:
-    return Setting(clip.time, clip.world)
+def _stepped(z: Tokens, x_hat: Float[Tensor, "s p"], following: Float[Tensor, "row tubelet"]) -> Tokens:
+    """Move every frame from its level to the following one; what does not rise stays."""
+    stride = ((following - z.level) / (1 - z.level).clamp(min=FLOOR)).clamp(0.0, 1.0)
+    share = spread(stride, z.row_lengths)[..., None]
+    moved = torch.lerp(z.by_frame(z.patch), z.by_frame(x_hat), share)
+    return replace(z, patch=moved.flatten(1), level=following)
 
 
-def _signed(clip: Clip) -> Float[Tensor, "b t h w c"]:
+def _checked(clip: Clip) -> UInt8[Tensor, "b t h w c"]:
     if clip.frames.ndim != 5 or clip.frames.dtype != torch.uint8:
         raise BadInputError(
             f"frames are {clip.frames.dtype} {tuple(clip.frames.shape)}, expected uint8 (b, t, h, w, c)"
         )
-    return clip.frames.float() / 127.5 - 1.0
+    return clip.frames

@@ -10,15 +10,14 @@ The modulation is computed per row (a clip's tubelet) and spread over its tokens
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.models.blocks.attention import Attention, rotations
-from cavendish.models.diffusion.tokens import Tokens
+from cavendish.models.diffusion.tokens import Tokens, spread
 
 LEVEL_FEATURES = 256
 
@@ -43,25 +42,6 @@ SIZES = {
     "L": Shape(1024, 24, 16),
     "XL": Shape(1152, 28, 16),
 }
-
-
-class _Spread(torch.autograd.Function):
-    """Copy every row to its tokens; backwards, add the tokens of every row (faster than an index on CPU)."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, lengths: Tensor) -> Tensor:
-        ctx.save_for_backward(lengths)
-        return rows.repeat_interleave(lengths, 0)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (lengths,) = ctx.saved_tensors
-        return torch.segment_reduce(gradients[0].contiguous(), "sum", lengths=lengths, axis=0), None
-
-
-def spread(rows: Float[Tensor, "row k"], lengths: Int[Tensor, " row"]) -> Float[Tensor, "s k"]:
-    """Copy every row to its `lengths[row]` tokens."""
-    return _Spread.apply(rows, lengths)  # type: ignore[no-untyped-call, no-any-return]
 
 
 class Block(nn.Module):

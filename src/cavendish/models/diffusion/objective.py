@@ -10,11 +10,14 @@ The mixture of levels per frame buys the abilities (diffusion forcing, Chen et a
     independent  a level of its own for every frame
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
+
+from cavendish.models.diffusion.tokens import Tokens, spread
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,20 @@ class Mixture:
         shared[:, : self.context] = 1.0
         return torch.where(question < self.leap + self.prefix, shared, independent)
 
-    def weight(self, level: Float[Tensor, "b t"]) -> Float[Tensor, "b t"]:
+    def weight(self, level: Float[Tensor, "*row tubelet"]) -> Float[Tensor, "*row tubelet"]:
         """Return the loss weight of every frame; clean frames were given, so they teach nothing."""
         weight = (1 / (1 - level).clamp(min=1e-3) ** 2).clamp(max=self.cap)
         return torch.where(level < 1.0, weight, torch.zeros_like(weight))
 
 
-def noised(
-    video: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], generator: torch.Generator
-) -> Float[Tensor, "b t h w c"]:
-    """Mix every frame with fresh noise at its level."""
-    noise = torch.randn(video.shape, generator=generator, device=video.device)
-    share = level[..., None, None, None]
-    return share * video + (1 - share) * noise
+def noised(tokens: Tokens, generator: torch.Generator) -> Tokens:
+    """Mix every frame of every patch with fresh noise at its level; registers are clean, so they stay."""
+    noise = torch.randn(tokens.patch.shape, generator=generator, device=tokens.patch.device)
+    level = spread(tokens.level, tokens.row_lengths)[..., None]
+    mixed = torch.lerp(tokens.by_frame(noise), tokens.by_frame(tokens.patch), level)
+    return replace(tokens, patch=mixed.flatten(1))
+
+
+def frame_errors(x_hat: Float[Tensor, "s p"], clean: Tokens) -> Float[Tensor, "s tubelet"]:
+    """Return the mean squared error of every frame of every patch."""
+    return clean.by_frame(F.mse_loss(x_hat, clean.patch, reduction="none")).mean(-1)

@@ -10,9 +10,10 @@ Levels run from 0, pure noise, to 1, clean: z = level x + (1 - level) noise.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from cavendish.errors import BadInputError
@@ -41,10 +42,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Setting:
-    """When and how large: what places patches in seconds and metres."""
+    """When and how large clips are: what places their patches in seconds and metres."""
 
     time: Float[Tensor, " t"]  # s
     world: World
+    height: int  # px
+    width: int  # px
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,32 @@ class Tokens:
     row_lengths: Int[Tensor, " row"]  # tokens per row
     clip_lengths: tuple[int, ...]  # tokens per clip, registers included
 
+    def by_frame(self, patch: Float[Tensor, "s p"]) -> Float[Tensor, "s tubelet q"]:
+        """Split the values of every token by the frame of its tubelet."""
+        return patch.view(len(patch), self.level.shape[1], -1)
 
-def patchify(video: Float[Tensor, "b t h w c"], grid: Grid) -> Float[Tensor, "b row m p"]:
-    """Cut frames into rows (tubelets) of `m` patches of `p` values."""
+
+class _Spread(torch.autograd.Function):
+    """Copy every row to its tokens; backwards, add the tokens of every row (faster than an index on CPU)."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, lengths: Tensor) -> Tensor:
+        ctx.save_for_backward(lengths)
+        return rows.repeat_interleave(lengths, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (lengths,) = ctx.saved_tensors
+        return torch.segment_reduce(gradients[0].contiguous(), "sum", lengths=lengths, axis=0), None
+
+
+def spread(rows: Float[Tensor, "row k"], lengths: Int[Tensor, " row"]) -> Float[Tensor, "s k"]:
+    """Copy every row to its `lengths[row]` tokens."""
+    return _Spread.apply(rows, lengths)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def patchify(video: Shaped[Tensor, "b t h w c"], grid: Grid) -> Shaped[Tensor, "b row m p"]:
+    """Cut frames into rows (tubelets) of `m` patches of `p` values, frame after frame within a patch."""
     b, t, h, w, c = video.shape
     nt, nh, nw = grid.shape(t, h, w)
     cut = video.view(b, nt, grid.tubelet, nh, grid.patch, nw, grid.patch, c)
@@ -75,34 +101,31 @@ def unpatchify(patches: Float[Tensor, "b row m p"], grid: Grid, height: int, wid
     return cut.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(b, nt * grid.tubelet, height, width, -1)
 
 
-def pack(video: Float[Tensor, "b t h w c"], level: Float[Tensor, "b t"], setting: Setting, grid: Grid) -> Tokens:
+def pack(patches: Float[Tensor, "b row m p"], level: Float[Tensor, "b t"], setting: Setting, grid: Grid) -> Tokens:
     """Lay a batch of equal clips into the list."""
-    b, t, h, w, _ = video.shape
-    nt, nh, nw = grid.shape(t, h, w)
-    patches = patchify(video, grid)
-    space, registers = nh * nw, grid.registers
-    front = patches.new_zeros(b, registers, patches.shape[-1])
+    b, nt, space, values = patches.shape
+    registers, device = grid.registers, patches.device
     kind = torch.cat([torch.arange(1, registers + 1), torch.zeros(nt * space, dtype=torch.long)])
-    place = torch.cat([torch.zeros(registers, 3), _places(setting, grid, (nt, nh, nw))])
+    place = torch.cat([torch.zeros(registers, 3), _places(setting, grid)])
     levels = torch.cat([level.new_ones(b, 1, grid.tubelet), level.view(b, nt, grid.tubelet)], 1)
     return Tokens(
-        patch=torch.cat([front, patches.flatten(1, 2)], 1).flatten(0, 1),
-        place=place.repeat(b, 1).to(video.device),
-        kind=kind.repeat(b).to(video.device),
+        patch=torch.cat([patches.new_zeros(b, registers, values), patches.flatten(1, 2)], 1).flatten(0, 1),
+        place=place.repeat(b, 1).to(device),
+        kind=kind.repeat(b).to(device),
         level=levels.flatten(0, 1),
-        row_lengths=torch.tensor([registers, *[space] * nt]).repeat(b).to(video.device),
+        row_lengths=torch.tensor([registers, *[space] * nt]).repeat(b).to(device),
         clip_lengths=(registers + nt * space,) * b,
     )
 
 
 def unpack(patch: Float[Tensor, "s p"], clips: int, rows: int, grid: Grid) -> Float[Tensor, "b row m p"]:
-    """Take the patches of equal clips out of the list, leaving the registers behind."""
+    """Take what belongs to the patches of equal clips out of the list, leaving the registers behind."""
     per_clip = patch.view(clips, -1, patch.shape[-1])[:, grid.registers :]
     return per_clip.reshape(clips, rows, -1, patch.shape[-1])
 
 
-def _places(setting: Setting, grid: Grid, shape: tuple[int, int, int]) -> Float[Tensor, "m 3"]:
-    nt, nh, nw = shape
+def _places(setting: Setting, grid: Grid) -> Float[Tensor, "m 3"]:
+    nt, nh, nw = grid.shape(len(setting.time), setting.height, setting.width)
     time = setting.time.cpu().view(nt, grid.tubelet).mean(1)
     up = setting.world.height * (0.5 - (torch.arange(nh) + 0.5) / nh)
     right = setting.world.width * ((torch.arange(nw) + 0.5) / nw - 0.5)
