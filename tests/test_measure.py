@@ -139,7 +139,9 @@ def results_with(inside: float, outside: float, copying: float, lost: float = 0.
     def region(name: str, error: float) -> RegionResult:
         spread = np.linspace(0.9, 1.1, 20)
         scores = (score(HEADLINE, "m/s", error * spread), score("lost share", "", np.full(20, lost)))
-        return RegionResult(name, 0.0, (Entry(MODEL, scores, score("case index", "", copying * spread)),))
+        frozen = (score(HEADLINE, "m/s", 2.5 * spread),)
+        index = score("case index", "", copying * spread)
+        return RegionResult(name, 0.0, (Entry(MODEL, scores, index), Entry("freeze", frozen, index)))
 
     return Results((region("interpolation", inside), region("ood-velocity", outside)))
 
@@ -156,7 +158,11 @@ def results_with(inside: float, outside: float, copying: float, lost: float = 0.
     ],
 )
 def test_the_verdict_follows_its_written_rules(results: Results, judgement: str) -> None:
-    assert judge(results, 2.5).judgement == judgement
+    assert judge(results).judgement == judgement
+
+
+def test_without_a_weighing_inside_there_is_no_verdict() -> None:
+    assert judge(Results(results_with(0.04, 0.05, 0.1).regions[1:])).judgement == "not judged"
 
 
 def test_trajectories_that_do_not_match_are_refused() -> None:

@@ -96,6 +96,13 @@ def test_law_can_be_parsed(scene: Scene) -> None:
     assert len(scene.law.expressions()) == len(scene.law.equations) > 0
 
 
+def test_law_can_be_read(scene: Scene) -> None:
+    text = scene.law.readable()
+    assert "=" in text
+    assert "Derivative" not in text
+    assert Parabola.law.readable() == "x'' = 0; y'' = -g"
+
+
 def test_name_leads_back_to_the_scene(scene: Scene) -> None:
     assert scene_named(scene.name()) is type(scene)
 

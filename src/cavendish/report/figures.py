@@ -60,6 +60,8 @@ def comparison(results: Results, name: str) -> str:
 
 def curves(named: Sequence[tuple[str, Factor, list[CurvePoint], list[CurvePoint]]]) -> str:
     """Show error over a factor for the model and the nearest case; the taught range is shaded."""
+    if not named:
+        return ""
     with mpl.rc_context(THEME):
         figure = Figure((7.6, 3.2), layout="constrained")
         panels = figure.subplots(1, len(named), sharey=True, squeeze=False)[0]

@@ -18,7 +18,7 @@ from cavendish.measure.score import Score
 from cavendish.measure.verdict import HEADLINE, INSIDE, Verdict, judge
 from cavendish.report.figures import comparison, curves, training_curve
 from cavendish.report.films import Film, films
-from cavendish.scenes import Factor, Scene, scene_named
+from cavendish.scenes import SCENES, Factor, Scene
 from cavendish.training.log import read_log
 
 
@@ -35,7 +35,7 @@ class RunFiles:
     @property
     def verdict(self) -> Verdict:
         """Return the judgement on this run."""
-        return judge(self.results, mean_speed(self.scene))
+        return judge(self.results)
 
     def headline(self, region: str) -> str:
         """Return the model's headline score of a region, or a dash where it was not weighed there."""
@@ -50,14 +50,8 @@ def read_run(folder: Path) -> RunFiles:
     if not folder.is_dir():
         raise BadInputError(f"{folder}: no such run folder")
     study = read_json(folder / "study.json")
-    name = "".join(f"-{c.lower()}" if c.isupper() else c for c in study["data"]["scene"]["type"]).lstrip("-")
-    return RunFiles(folder, study, read_json(folder / "machine.json"), read_results(folder), scene_named(name))
-
-
-def mean_speed(scene: type[Scene]) -> float:
-    """Return the middle of the taught speeds, in m/s."""
-    spans = [f.intervals("train")[0] for f in scene.factors if f.ranges and f.unit == "m/s"]
-    return float(np.mean(spans))
+    kind = next(scene for scene in SCENES if scene.__name__ == study["data"]["scene"]["type"])
+    return RunFiles(folder, study, read_json(folder / "machine.json"), read_results(folder), kind)
 
 
 def verdict_table(folder: Path) -> Table:
@@ -116,12 +110,14 @@ def _films(run: RunFiles) -> list[Film]:
 
 
 def _curves(run: RunFiles) -> list[tuple[str, Factor, list[CurvePoint], list[CurvePoint]]]:
-    """Build the curves over the first speed and the first radius of the scene."""
+    """Build a curve for every single factor that was weighed outside its range."""
+    weighed = [region.region for region in run.results.regions]
     made = []
-    regions = {region.region for region in run.results.regions}
-    for kind, unit in (("velocity", "m/s"), ("radius", "m")):
-        used = [region for region in (INSIDE, f"ood-{kind}") if region in regions]
-        number, factor = next((k, f) for k, f in enumerate(run.scene.factors) if f.ranges and f.unit == unit)
+    for outside in weighed:
+        if INSIDE not in weighed or not outside.startswith("ood-") or outside == "ood-both":
+            continue
+        number, factor = next((k, f) for k, f in enumerate(run.scene.factors) if outside in f.ranges)
+        used = [INSIDE, outside]
         values = np.concatenate([_factors(run.folder, region)[:, number] for region in used])
         lines = [error_curve(factor, values, _joined(run.results, used, who)) for who in (MODEL, "nearest case")]
         made.append((factor.name.replace("_", " "), factor, lines[0], lines[1]))

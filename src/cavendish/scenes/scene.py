@@ -6,6 +6,7 @@ numbers that differ from clip to clip (size, speed, starting place); each has a 
 Kang et al. 2024 (arXiv 2411.02385, section 3 and its released generators), where it leaves them.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -106,9 +107,15 @@ class Law:
         names = {symbol: sympy.Symbol(symbol, real=True) for symbol in self.parameters}
         return [sympy.sympify(equation, locals=names) for equation in self.equations]
 
-    def __str__(self) -> str:
-        """Join the equations in one readable line."""
-        return "; ".join(self.equations)
+    def readable(self) -> str:
+        """Write the equations as a person would: x'' = -g."""
+        return "; ".join(f"{_plain(e.lhs)} = {_plain(e.rhs)}" for e in self.expressions())
+
+
+def _plain(expression: "sympy.Basic") -> str:
+    text = re.sub(r"Derivative\((\w+)\(t\), \(t, 2\)\)", r"\1''", str(expression))
+    text = re.sub(r"Derivative\((\w+)\(t\), t\)", r"\1'", text)
+    return re.sub(r"(\w)\(t\)", r"\1", text).replace("**", "^")
 
 
 class Scene(ABC):
