@@ -1,6 +1,6 @@
-"""A scene of your own in one file: a ball on a spring, x'' = -(k / m) x, read back from its own pictures.
+"""A scene of your own in one file: a ball on a carousel, read back from its own pictures.
 
-In the package it would be this class in `scenes/spring.py` and two lines in `scenes/__init__.py`.
+In the package it would be this class in `scenes/carousel.py` and two lines in `scenes/__init__.py`.
 """
 
 from dataclasses import dataclass
@@ -12,48 +12,43 @@ from cavendish.measure import scorecard
 from cavendish.motion import Drawing, Trajectory
 from cavendish.readout import Reader
 from cavendish.render import render
-from cavendish.scenes.scene import RED, Factor, Law, Scene, assemble, draw_discs, placed
+from cavendish.scenes.looks import RED
+from cavendish.scenes.scene import Factor, Law, Scene, assemble, draw_discs
 
 
 @dataclass(frozen=True)
-class Spring(Scene):
-    """A ball swings about the middle of the world."""
+class Carousel(Scene):
+    """A ball goes round the middle of the world at constant angular speed."""
 
-    stiffness: float = 4.0  # N/m, of a ball of 1 kg
+    rate: float = 2.0  # rad/s
 
-    factors: ClassVar = (
-        Factor("amplitude", "m", {"train": ((1.0, 3.0),), "ood-amplitude": ((3.0, 4.0),)}),
-        placed("y"),
-    )
-    law: ClassVar = Law(("Eq(Derivative(x(t), t, t), -k*(x(t) - 5))",), {"t": "time [s]", "k": "stiffness [N/m]"})
+    factors: ClassVar = (Factor("arm", "m", {"train": ((1.0, 3.0),), "ood-arm": ((3.0, 4.0),)}),)
+    law: ClassVar = Law(("Eq(Derivative(phi(t), t), w)",), {"t": "time [s]", "w": "angular speed [rad/s]"})
     bodies: ClassVar = 1
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
-        """Choose a height."""
-        chosen["y"] = float(rng.uniform(2, 8))
+        """Place nothing: every ball starts on the right."""
         return True
 
     def simulate(self, factors: np.ndarray, time: np.ndarray, actions: np.ndarray | None = None) -> Trajectory:
-        """Swing."""
-        column, omega = self.columns(factors), self.stiffness**0.5
-        x = 5 + column["amplitude"][:, None] * np.cos(omega * time)
-        v = -omega * column["amplitude"][:, None] * np.sin(omega * time)
-        y = np.broadcast_to(column["y"][:, None], x.shape)
-        position, velocity = np.stack([x, y], -1)[:, :, None], np.stack([v, 0 * y], -1)[:, :, None]
-        return assemble(time, position, velocity, np.full((len(x), 1), 0.8), factors)
+        """Go round."""
+        arm, phi = self.columns(factors)["arm"][:, None, None, None], self.rate * time
+        along = np.stack([np.cos(phi), np.sin(phi)], -1)[None, :, None]
+        across = np.stack([-np.sin(phi), np.cos(phi)], -1)[None, :, None]
+        return assemble(time, 5 + arm * along, self.rate * arm * across, np.full((len(arm), 1), 0.8), factors)
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red ball."""
         return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, np.ndarray]:
-        """Energy of the swing."""
-        x, v = trajectory.position[..., 0, 0] - 5, trajectory.velocity[..., 0, 0]
-        return {"energy [J]": 0.5 * v**2 + 0.5 * self.stiffness * x**2}
+        """Length of the arm."""
+        return {"arm [m]": np.linalg.norm(trajectory.position[..., 0, :] - 5, axis=-1)}
 
 
-scene, rng = Spring(), np.random.default_rng(0)
+scene, rng = Carousel(), np.random.default_rng(0)
 truth = scene.simulate(np.array([scene.sample("train", rng) for _ in range(20)]), scene.clock())
-drawing = scene.draw(truth)
-for score in scorecard(scene, truth, Reader.of(drawing).read(render(drawing, 128, 128), truth.time)):
+for score in scorecard(
+    scene, truth, Reader.of(scene.draw(truth)).read(render(scene.draw(truth), 128, 128), truth.time)
+):
     print(f"{score.name:28s} {score.value:.2g} {score.unit}")

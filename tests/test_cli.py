@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -136,27 +137,36 @@ def test_a_run_folder_with_a_foreign_study_is_refused(tmp_path: Path, capsys: py
     assert call(["imagine", str(tmp_path)]) == 3
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def mounted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Mount a small file system with the given options, where this machine allows it."""
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this machine may not mount")
-    try:
-        assert call(["render", "parabola", "--count", "30", "--out", str(small / "films")]) == 4
-        complaint = capsys.readouterr().err
-        assert complaint.count("\n") == 1
-        assert "films" in complaint
-        assert list(small.iterdir()) == []
-        assert call(["train", "uniform-quick", "--out", str(small), *SMALL]) == 4
-        assert "disk is full" in capsys.readouterr().err
-        assert not list(small.rglob(".tmp-*"))
-        assert not list(small.rglob("step-*"))
-    finally:
-        subprocess.run(["umount", "--lazy", str(small)], check=True)
+    command = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(small)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system needs root")
+    yield small
+    subprocess.run(["umount", "--lazy", str(small)], check=True)
+
+
+@pytest.mark.parametrize("mounted", ["size=256k"], indirect=True)
+def test_a_full_disk_leaves_nothing_half_written(mounted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["render", "parabola", "--count", "30", "--out", str(mounted / "films")]) == 4
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    assert "films" in complaint
+    assert list(mounted.iterdir()) == []
+    assert call(["train", "uniform-quick", "--out", str(mounted), *SMALL]) == 4
+    assert "disk is full" in capsys.readouterr().err
+    assert not list(mounted.rglob(".tmp-*"))
+    assert not list(mounted.rglob("step-*"))
+
+
+@pytest.mark.parametrize("mounted", ["ro"], indirect=True)
+def test_a_read_only_folder_is_named(mounted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["render", "parabola", "--out", str(mounted / "films")], ["run", "--out", str(mounted), *SMALL]):
+        assert call(command) == 4
+        assert "read-only" in capsys.readouterr().err
 
 
 def test_a_folder_that_may_not_be_written_is_a_disk_error(tmp_path: Path) -> None:

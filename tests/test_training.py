@@ -237,6 +237,13 @@ def start(out: Path) -> subprocess.Popen[str]:
     )
 
 
+def finish(out: Path) -> None:
+    """Run the same command to its end."""
+    with start(out) as process:
+        _, complaint = process.communicate()
+    assert process.returncode == 0, complaint
+
+
 def results(out: Path) -> str:
     """Hash the scores and the final checkpoint of the one run in a folder."""
     (run,) = [p for p in out.iterdir() if p.is_dir()]
@@ -247,18 +254,18 @@ def results(out: Path) -> str:
 @pytest.mark.slow
 def test_killed_anywhere_the_same_command_ends_with_the_same_bits(tmp_path: Path) -> None:
     begun = time.monotonic()
-    assert start(tmp_path / "whole").wait() == 0
+    finish(tmp_path / "whole")
     length = time.monotonic() - begun
     expected = results(tmp_path / "whole")
     rng = np.random.default_rng(0)
     for number in range(4):
         out = tmp_path / f"killed{number}"
         for _ in range(5):  # twenty kills in all
-            process = start(out)
-            time.sleep(float(rng.uniform(0.3, 1.0)) * length)
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        assert start(out).wait() == 0
+            with start(out) as process:
+                time.sleep(float(rng.uniform(0.3, 1.0)) * length)
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+        finish(out)
         assert results(out) == expected
         assert not list(out.rglob(".tmp-*"))
 
@@ -266,14 +273,14 @@ def test_killed_anywhere_the_same_command_ends_with_the_same_bits(tmp_path: Path
 @pytest.mark.slow
 def test_sigterm_ends_a_run_with_75_and_the_same_command_resumes(tmp_path: Path) -> None:
     out = tmp_path / "stopped"
-    process = start(out)
-    deadline = time.monotonic() + 60
-    while not list(out.rglob("step-*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    _, complaint = process.communicate()
+    with start(out) as process:
+        deadline = time.monotonic() + 60
+        while not list(out.rglob("step-*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        _, complaint = process.communicate()
     if process.returncode != 0:  # it may have been done already
         assert process.returncode == 75
         assert complaint.count("\n") == 1
         assert "resumes" in complaint
-    assert start(out).wait() == 0
+    finish(out)

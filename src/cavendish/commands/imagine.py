@@ -3,16 +3,12 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import tyro
 
-from cavendish.artefact import committed_folder
-from cavendish.commands.render import refuse_existing
+from cavendish.commands.films import Format, check_request, commit_films
 from cavendish.data import Split
-from cavendish.data.media import contact_sheet, write_clip
-from cavendish.data.states import write_states
 from cavendish.errors import BadInputError
 from cavendish.studies import load, read_study
 from cavendish.training import seeded
@@ -30,7 +26,7 @@ class Options:
     """Number of clips."""
     out: Path = Path("imagined")
     """New folder for the clips, the true states.npz and sheet.png."""
-    format: Literal["mp4", "gif", "png"] = "mp4"
+    format: Format = "mp4"
     """Lossless H.264 in RGB, animated GIF, or one folder of PNG images per clip."""
     seed: int = 1
     """Seed of the beginnings and of the dream."""
@@ -39,23 +35,15 @@ class Options:
 def main(arguments: list[str]) -> None:
     """Imagine, save, and say where."""
     options = tyro.cli(Options, args=arguments, prog="cavendish imagine")
-    if options.count < 1:
-        raise BadInputError(f"count = {options.count}, expected at least 1")
     study = read_study(options.run)
-    refuse_existing(options.out)
+    check_request(options.count, options.out)
     model = load(options.run)
     scene = study.data.scene
     split = Split(scene, options.region, options.count, options.seed, study.data.picture, study.data.flip)
     clip = split.clips(np.arange(options.count))
-    truth = clip.trajectory
-    assert truth is not None
+    assert clip.trajectory is not None
     dreams = model.imagine(clip.first(scene.context), scene.frames - scene.context, seeded(options.seed))
     if dreams.frames is None:
         raise BadInputError(f"{options.run}: this model imagines features, not pictures; nothing to film")
-    frames = dreams.frames.numpy()
-    with committed_folder(options.out) as private:
-        for number, film in enumerate(frames):
-            write_clip(film, private / f"clip_{number:04d}", options.format, 1 / scene.step)
-        contact_sheet(frames).save(private / "sheet.png")
-        write_states(private / "states.npz", truth, scene)
+    commit_films(options.out, dreams.frames.numpy(), clip.trajectory, scene, options.format)
     sys.stdout.write(f"{options.count} imagined clips ({options.region}) in {options.out}\n")

@@ -78,7 +78,8 @@ def picture_noise(
     scene: Scene, truth: Trajectory, reading: Trajectory, frames: UInt8[np.ndarray, "b t h w c"]
 ) -> float:
     """Return the rms difference (sRGB bytes) between imagined frames and a clean drawing of what was read there."""
-    found = np.logical_not((reading.lost & in_view(scene.draw(truth))).any(-1))
+    seen = in_view(scene.draw(truth))
+    found = seen.any(-1) & np.logical_not((reading.lost & seen).any(-1))
     found[:, : scene.context] = False
     if not found.any():
         return 0.0
