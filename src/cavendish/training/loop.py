@@ -123,9 +123,10 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
             append(log, record)
             run.watch(record)
             clock, last, flops = time.perf_counter(), done, 0.0
-        if done % config.save_every == 0 or done == config.steps or run.stop.signal is not None:
+        stopping = run.stop.signal is not None  # asked once: a later signal waits for the next step
+        if done % config.save_every == 0 or done == config.steps or stopping:
             _save(model, optimiser, average, folder, done, run)
-        if done < config.steps:
+        if stopping and done < config.steps:
             run.stop.check(f"after step {done} of stage '{stage.name}', checkpoint saved")
     _fill(model, average, str(folder))
     model.eval()
