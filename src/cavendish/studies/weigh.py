@@ -51,7 +51,8 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     context, horizon = clip.first(scene.context), scene.frames - scene.context
     dreamt = _frames(_dream_in_parts(model, context, horizon, weighing.seed))
     pictures = {MODEL: dreamt}
-    noise = picture_noise(scene, truth, reader.read(dreamt, truth.time), dreamt)
+    readings = {MODEL: reader.read(dreamt, truth.time)}
+    noise = picture_noise(scene, truth, readings[MODEL], dreamt)
     controls: dict[str, Dreamer] = {
         "oracle": Oracle(scene, truth, noise),
         "coast": Coast(scene, reader),
@@ -60,7 +61,7 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     }
     for name, control in controls.items():
         pictures[name] = _frames(control.imagine(context, horizon, seeded(weighing.seed)))
-    readings = {who: reader.read(frames, truth.time) for who, frames in pictures.items()}
+        readings[name] = reader.read(pictures[name], truth.time)
     recalled = cases.recall(context)
     entries = tuple(
         Entry(

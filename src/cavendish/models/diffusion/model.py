@@ -17,7 +17,17 @@ from torch import Tensor, nn
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
-from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack, patchify, spread, unpack, unpatchify
+from cavendish.models.diffusion.tokens import (
+    Grid,
+    Setting,
+    Tokens,
+    level_rows,
+    pack,
+    patchify,
+    spread,
+    unpack,
+    unpatchify,
+)
 from cavendish.models.world_model import WorldModel
 from cavendish.video import Clip, Imagined
 
@@ -86,7 +96,7 @@ class Diffusion(WorldModel):
         schedule = self._schedule(b, known, dreamt, given.device)
         z = noised(self._tokens(whole, schedule[0]), generator)
         for following in schedule[1:]:
-            z = _stepped(z, self.denoiser(z), self._tokens(whole, following).level)
+            z = _stepped(z, self.denoiser(z), level_rows(following, self.grid))
         rows = unpack(z.patch, b, (known + dreamt) // self.grid.tubelet, self.grid)
         video = unpatchify(rows, self.grid, given.shape[2], given.shape[3])
         frames = ((video.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -107,15 +107,20 @@ def pack(patches: Float[Tensor, "b row m p"], level: Float[Tensor, "b t"], setti
     registers, device = grid.registers, patches.device
     kind = torch.cat([torch.arange(1, registers + 1), torch.zeros(nt * space, dtype=torch.long)])
     place = torch.cat([torch.zeros(registers, 3), _places(setting, grid)])
-    levels = torch.cat([level.new_ones(b, 1, grid.tubelet), level.view(b, nt, grid.tubelet)], 1)
     return Tokens(
         patch=torch.cat([patches.new_zeros(b, registers, values), patches.flatten(1, 2)], 1).flatten(0, 1),
         place=place.repeat(b, 1).to(device),
         kind=kind.repeat(b).to(device),
-        level=levels.flatten(0, 1),
+        level=level_rows(level, grid),
         row_lengths=torch.tensor([registers, *[space] * nt]).repeat(b).to(device),
         clip_lengths=(registers + nt * space,) * b,
     )
+
+
+def level_rows(level: Float[Tensor, "b t"], grid: Grid) -> Float[Tensor, "row tubelet"]:
+    """Lay the levels of equal clips into rows, the clean row of the registers before each clip's tubelets."""
+    rows = level.reshape(len(level), -1, grid.tubelet)
+    return torch.cat([torch.ones_like(rows[:, :1]), rows], 1).flatten(0, 1)
 
 
 def unpack(patch: Float[Tensor, "s p"], clips: int, rows: int, grid: Grid) -> Float[Tensor, "b row m p"]:
