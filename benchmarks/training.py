@@ -15,7 +15,7 @@ from cavendish.data import Picture, Split
 from cavendish.models import DiffusionConfig
 from cavendish.scenes import UniformMotion
 from cavendish.training import seeded
-from cavendish.training.machine import matmul_rate
+from cavendish.training.machine import keep_freed_memory, matmul_rate
 from cavendish.training.optimiser import Optimiser
 
 STEPS = 8
@@ -23,6 +23,7 @@ STEPS = 8
 
 def main() -> None:
     """Alternate training steps and plain products, and print the median rates and their ratio."""
+    keep_freed_memory()
     split = Split(UniformMotion(), picture=Picture(64, 64), flip=0.5)
     for batch, tubelet in ((32, 4), (8, 1)):
         model = DiffusionConfig(size="micro", patch=16, tubelet=tubelet).build(seeded(0))

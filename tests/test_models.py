@@ -1,6 +1,7 @@
 """Every world model keeps the promises of the interface, and the diffusion transformer its own."""
 
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from cavendish.models import DiffusionConfig, WorldModel
 from cavendish.models.blocks.attention import Attention, rotations
 from cavendish.models.diffusion import Diffusion, Mixture
 from cavendish.models.diffusion.network import SIZES, Denoiser
-from cavendish.models.diffusion.objective import noised
-from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack, patchify, spread, unpatchify
+from cavendish.models.diffusion.objective import frame_errors, noised
+from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack, patchify, rowwise, unpatchify
 from cavendish.scenes import UniformMotion
 from cavendish.training import seeded
 from cavendish.training.optimiser import Optimiser, rate_share
@@ -110,7 +111,7 @@ def test_patches_join_to_the_same_frames() -> None:
     assert torch.equal(unpatchify(patchify(video, GRID), GRID, 16, 24), video)
 
 
-GRID = Grid(4, 8, 4)
+GRID = Grid(4, 8, CONFIG.registers)
 
 
 def packed(clip: Clip, generator: torch.Generator) -> Tokens:
@@ -126,10 +127,10 @@ def joined(parts: list[Tokens]) -> Tokens:
     return Tokens(
         torch.cat([p.patch for p in parts]),
         torch.cat([p.place for p in parts]),
-        torch.cat([p.kind for p in parts]),
         torch.cat([p.level for p in parts]),
-        torch.cat([p.row_lengths for p in parts]),
-        tuple(length for p in parts for length in p.clip_lengths),
+        sum((p.row_patches for p in parts), ()),
+        sum((p.clip_lengths for p in parts), ()),
+        GRID.registers,
     )
 
 
@@ -159,19 +160,30 @@ def test_only_differences_of_places_matter() -> None:
     assert (here - elsewhere).abs().max() > 1e-3
 
 
-def test_spread_copies_rows_and_gathers_their_gradients() -> None:
-    rows = torch.randn(3, 5, dtype=torch.double, generator=seeded(0), requires_grad=True)
-    lengths = torch.tensor([2, 1, 4])
-    assert torch.equal(spread(rows, lengths), rows.repeat_interleave(lengths, 0))
-    assert torch.autograd.gradcheck(lambda r: spread(r, lengths), rows)
+def test_every_token_meets_its_own_row() -> None:
+    lengths = (2, 2, 1, 4)
+    rows = torch.randn(4, 5, generator=seeded(0))
+    x = torch.randn(sum(lengths), 5, generator=seeded(1))
+    runs = tuple((len(list(run)), length) for length, run in groupby(lengths))
+    assert runs == ((2, 2), (1, 1), (1, 4))
+    spread = rows.repeat_interleave(torch.tensor(lengths), 0)
+    assert torch.equal(rowwise(torch.mul, runs, (x,), (rows,)), x * spread)
+
+
+def test_the_gradient_of_frame_errors_is_right() -> None:
+    tokens = packed(clips(1, 8, 4), seeded(0))
+    clean = replace(tokens, patch=tokens.patch.double())
+    x_hat = torch.randn(clean.patch.shape, dtype=torch.double, generator=seeded(1), requires_grad=True)
+    gap = (x_hat - clean.patch).view(len(x_hat), GRID.tubelet, -1)
+    assert torch.allclose(frame_errors(x_hat, clean), gap.square().mean(-1), rtol=1e-12)
+    assert torch.autograd.gradcheck(lambda x: frame_errors(x, clean)[:, :1], x_hat)
 
 
 def test_flops_are_counted_exactly(model: Diffusion) -> None:
     tokens = packed(clips(2, 32), seeded(0))
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # the counter skips fused kernels
         model.denoiser(tokens)
-    rows = len(tokens.row_lengths)
-    assert counter.get_total_flops() == model.denoiser.flops(tokens.clip_lengths, rows)
+    assert counter.get_total_flops() == model.denoiser.flops(tokens.clip_lengths, len(tokens.row_patches))
 
 
 def test_the_mixture_asks_its_questions_in_their_shares() -> None:
@@ -193,9 +205,8 @@ def test_noise_level_one_is_the_picture_and_zero_is_noise() -> None:
     tokens = pack(patches, torch.tensor([[1.0, 0.0, 1.0, 0.5]]), Setting(clip.time, clip.world, 16, 16), GRID)
     clean, mixed = tokens.by_frame(tokens.patch), tokens.by_frame(noised(tokens, seeded(0)).patch)
     assert torch.equal(mixed[:, [0, 2]], clean[:, [0, 2]])
-    assert abs(mixed[4:, 1].std() - 1) < 0.2
-    assert (mixed[:4] == 0).all()  # registers
-    assert ((mixed - 0.5 * clean)[4:, 3].std() - 0.5).abs() < 0.1
+    assert abs(mixed[:, 1].std() - 1) < 0.2
+    assert ((mixed - 0.5 * clean)[:, 3].std() - 0.5).abs() < 0.1
 
 
 def test_more_steps_of_a_sure_model_end_at_the_same_frames(model: Diffusion) -> None:

@@ -24,8 +24,7 @@ from cavendish.models.diffusion.tokens import (
     level_rows,
     pack,
     patchify,
-    spread,
-    unpack,
+    rowwise,
     unpatchify,
 )
 from cavendish.models.world_model import WorldModel
@@ -42,7 +41,7 @@ class DiffusionConfig:
     size: str = "nano"
     patch: int = 16  # px
     tubelet: int = 1  # frames
-    registers: int = 4
+    registers: int = 1  # per row of patches
     mixture: Mixture = field(default_factory=Mixture)
     steps: int = 1  # denoising steps of one imagination
 
@@ -76,9 +75,9 @@ class Diffusion(WorldModel):
         level = self.config.mixture.levels(frames.shape[0], frames.shape[1], generator)
         clean = self._tokens(clip, level)
         error = frame_errors(self.denoiser(noised(clean, generator)), clean)
-        level = spread(clean.level, clean.row_lengths)
-        loss = (self.config.mixture.weight(level) * error).sum() / (level.shape[1] * (clean.kind == 0).sum())
-        leap = error.detach()[level == 0.0]
+        by_row = error.view(*clean.level.shape[:1], -1, self.grid.tubelet).mean(1)  # rows of equal clips are equal
+        loss = (self.config.mixture.weight(clean.level) * by_row).mean()
+        leap = by_row.detach()[clean.level == 0.0]
         return loss, {"leap_mse": float(leap.mean()) if leap.numel() else float("nan")}
 
     @torch.no_grad()
@@ -97,7 +96,7 @@ class Diffusion(WorldModel):
         z = noised(self._tokens(whole, schedule[0]), generator)
         for following in schedule[1:]:
             z = _stepped(z, self.denoiser(z), level_rows(following, self.grid))
-        rows = unpack(z.patch, b, (known + dreamt) // self.grid.tubelet, self.grid)
+        rows = z.patch.view(b, (known + dreamt) // self.grid.tubelet, -1, z.patch.shape[1])
         video = unpatchify(rows, self.grid, given.shape[2], given.shape[3])
         frames = ((video.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         frames[:, :known] = given
@@ -112,7 +111,7 @@ class Diffusion(WorldModel):
         level[:, : self.config.mixture.context] = 1.0
         clean = self._tokens(clip, level)
         error = frame_errors(self.denoiser(noised(clean, generator)), clean)
-        return unpack(error, b, t // self.grid.tubelet, self.grid).mean(2).flatten(1)
+        return error.view(b, t // self.grid.tubelet, -1, self.grid.tubelet).mean(2).flatten(1)
 
     @torch.no_grad()
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
@@ -122,8 +121,8 @@ class Diffusion(WorldModel):
         features = []
         for end in range(self.grid.tubelet, t + 1, self.grid.tubelet):
             tokens = self._tokens(clip.first(end), torch.ones(b, end, device=clip.frames.device))
-            rows = unpack(self.denoiser.features(tokens)[middle], b, end // self.grid.tubelet, self.grid)
-            features.append(rows[:, -1].mean(1))
+            x = tokens.without_registers(self.denoiser.features(tokens)[middle])
+            features.append(x.view(b, end // self.grid.tubelet, -1, x.shape[1])[:, -1].mean(1))
         return torch.stack(features, 1).repeat_interleave(self.grid.tubelet, 1)
 
     def matrices(self) -> list[nn.Parameter]:
@@ -134,11 +133,11 @@ class Diffusion(WorldModel):
         """Count three forward passes: one forward, two for the gradients of inputs and weights."""
         b, t, h, w, _ = clip.frames.shape
         nt, nh, nw = self.grid.shape(t, h, w)
-        return 3 * self.denoiser.flops((self.config.registers + nt * nh * nw,) * b, b * (nt + 1))
+        return 3 * self.denoiser.flops((nt * (self.config.registers + nh * nw),) * b, b * nt)
 
     def _tokens(self, clip: Clip, level: Float[Tensor, "b t"]) -> Tokens:
         """Pack clean frames; bytes are cut first, since a quarter of the memory moves."""
-        patches = patchify(clip.frames, self.grid).float().div_(127.5).sub_(1.0)
+        patches = (patchify(clip.frames, self.grid) * (1 / 127.5)).sub_(1.0)
         return pack(patches, level, Setting(clip.time, clip.world, *clip.frames.shape[2:4]), self.grid)
 
     def _schedule(self, clips: int, known: int, dreamt: int, device: torch.device) -> list[Float[Tensor, "b t"]]:
@@ -151,8 +150,7 @@ class Diffusion(WorldModel):
 def _stepped(z: Tokens, x_hat: Float[Tensor, "s p"], following: Float[Tensor, "row tubelet"]) -> Tokens:
     """Move every frame from its level to the following one; what does not rise stays."""
     stride = ((following - z.level) / (1 - z.level).clamp(min=FLOOR)).clamp(0.0, 1.0)
-    share = spread(stride, z.row_lengths)[..., None]
-    moved = torch.lerp(z.by_frame(z.patch), z.by_frame(x_hat), share)
+    moved = rowwise(torch.lerp, z.runs(0), (z.by_frame(z.patch), z.by_frame(x_hat)), (stride[..., None],))
     return replace(z, patch=moved.flatten(1), level=following)
 
 

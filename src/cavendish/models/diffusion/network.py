@@ -4,7 +4,7 @@ Block (pre-norm, modulated by the noise level; adaLN-single, Chen et al. 2023, P
     (s1, b1, g1, s2, b2, g2) = M(level) + table        one shared M, one small table per block
     x <- x + g1 * attention((1 + s1) * norm(x) + b1)
     x <- x + g2 * swiglu((1 + s2) * norm(x) + b2),       swiglu(y) = (silu(y G) * y U) D   (Shazeer 2020)
-The modulation is computed per row (a clip's tubelet) and spread over its tokens. Output: the clean patch
+The modulation is computed per row (a clip's tubelet) and broadcast over its tokens. Output: the clean patch
 ("x-prediction"; Li & He 2025, JiT, argue that clean data lie on a low-dimensional manifold, noise does not).
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.models.blocks.attention import Attention, rotations
-from cavendish.models.diffusion.tokens import Tokens, spread
+from cavendish.models.diffusion.tokens import Runs, Tokens, rowwise
 
 LEVEL_FEATURES = 256
 
@@ -35,7 +35,7 @@ class Shape:
 SIZES = {
     "pico": Shape(96, 4, 3),
     "nano": Shape(128, 6, 4),
-    "micro": Shape(192, 8, 6),
+    "micro": Shape(192, 8, 3),
     "tiny": Shape(256, 10, 8),
     "S": Shape(384, 12, 6),
     "B": Shape(768, 12, 12),
@@ -58,15 +58,20 @@ class Block(nn.Module):
         self.down = nn.Parameter(torch.randn(width, hidden) * quiet * hidden**-0.5)
 
     def forward(
-        self, x: Float[Tensor, "s k"], level: Float[Tensor, "row 6 k"], turn: Tensor, tokens: Tokens
+        self,
+        x: Float[Tensor, "s k"],
+        level: Float[Tensor, "row 6 k"],
+        turn: Tensor,
+        runs: Runs,
+        lengths: tuple[int, ...],
     ) -> Float[Tensor, "s k"]:
-        """Refine every token."""
-        modulation = (level + self.table).unbind(1)
-        s1, b1, g1, s2, b2, g2 = (spread(row, tokens.row_lengths) for row in modulation)
-        y = self.attention(_modulate(x, s1, b1), turn, tokens.clip_lengths)
-        x = torch.addcmul(x, g1, y)
-        y = _modulate(x, s2, b2)
-        return torch.addcmul(x, g2, F.linear(F.silu(F.linear(y, self.gate)) * F.linear(y, self.up), self.down))
+        """Refine every token; `runs` are runs of rows, `lengths` tokens per clip."""
+        s1, b1, g1, s2, b2, g2 = (level + self.table).unbind(1)
+        y = rowwise(_modulated, runs, (x,), (1 + s1, b1))
+        x = rowwise(torch.addcmul, runs, (x, self.attention(y, turn, lengths)), (g1,))
+        y = rowwise(_modulated, runs, (x,), (1 + s2, b2))
+        y = F.linear(F.silu(F.linear(y, self.gate)) * F.linear(y, self.up), self.down)
+        return rowwise(torch.addcmul, runs, (x, y), (g2,))
 
 
 class Denoiser(nn.Module):
@@ -79,31 +84,32 @@ class Denoiser(nn.Module):
         self.shape = shape
         self.embed_in = nn.Linear(patch_values, bottleneck, bias=False)
         self.embed_out = nn.Linear(bottleneck, width, bias=False)
-        self.kinds = nn.Parameter(torch.randn(1 + registers, width) * 0.02)
+        self.register = nn.Parameter(torch.randn(registers, width) * 0.02)
         self.level = nn.Sequential(nn.Linear(LEVEL_FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.final_table = nn.Parameter(torch.zeros(2, width))
-        self.head = nn.Linear(width, patch_values)
+        self.head = nn.Linear(width, patch_values, bias=False)  # the shift before it stands for a bias
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
         with torch.no_grad():
             self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open
 
-    def forward(self, tokens: Tokens) -> Float[Tensor, "s p"]:
-        """Predict the clean patch of every token."""
-        return self._head(self.features(tokens)[-1], tokens)
+    def forward(self, tokens: Tokens) -> Float[Tensor, "m p"]:
+        """Predict every clean patch."""
+        x = tokens.without_registers(self.features(tokens)[-1])
+        scale, shift = self.final_table
+        return self.head(_modulated(x, 1 + scale, shift))  # type: ignore[no-any-return]
 
     def features(self, tokens: Tokens) -> list[Float[Tensor, "s k"]]:
         """Return the token features after every block."""
-        x = self.embed_out(self.embed_in(tokens.patch)) + F.embedding(tokens.kind, self.kinds)
+        x = tokens.with_registers(self.embed_out(self.embed_in(tokens.patch)), self.register)
         turn = rotations(tokens.place, self.shape.heads, self.shape.width // self.shape.heads)
         level = self.modulation(self._level(tokens.level)).unflatten(-1, (6, -1))
-        features = []
+        runs, features = tokens.runs(tokens.registers), []
         for block in self.blocks:
-            x = block(x, level, turn, tokens)
+            x = block(x, level, turn, runs, tokens.clip_lengths)
             features.append(x)
         return features
 
@@ -114,20 +120,16 @@ class Denoiser(nn.Module):
         wave = torch.cat([angle.cos(), angle.sin()], -1)
         return self.level(F.pad(wave, (0, LEVEL_FEATURES - wave.shape[1])))  # type: ignore[no-any-return]
 
-    def _head(self, x: Float[Tensor, "s k"], tokens: Tokens) -> Float[Tensor, "s p"]:
-        scale, shift = self.final_table
-        return self.head(F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift)  # type: ignore[no-any-return]
-
     def flops(self, clip_lengths: tuple[int, ...], rows: int) -> float:
         """Count the operations of a forward pass exactly in its matrix products (a multiply-add is 2)."""
         width, hidden = self.shape.width, 8 * self.shape.width // 3
         per_token = self.shape.depth * (4 * width**2 + 3 * width * hidden)
-        per_token += sum(m.weight.numel() for m in (self.embed_in, self.embed_out, self.head))
+        per_patch = sum(m.weight.numel() for m in (self.embed_in, self.embed_out, self.head))
+        patches = sum(clip_lengths) - rows * len(self.register)
         per_row = LEVEL_FEATURES * width + width**2 + 6 * width**2
         attention = sum(2 * length**2 * width for length in clip_lengths) * self.shape.depth
-        return 2.0 * (sum(clip_lengths) * per_token + rows * per_row + attention)
+        return 2.0 * (sum(clip_lengths) * per_token + patches * per_patch + rows * per_row + attention)
 
 
-def _modulate(x: Float[Tensor, "s k"], scale: Float[Tensor, "s k"], shift: Float[Tensor, "s k"]) -> Tensor:
-    y = F.layer_norm(x, x.shape[-1:])
-    return torch.addcmul(y + shift, y, scale)
+def _modulated(x: Float[Tensor, "... k"], scale: Float[Tensor, "... k"], shift: Float[Tensor, "... k"]) -> Tensor:
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), scale)

@@ -1,19 +1,20 @@
 """One packed list of spacetime patches for any mix of clips, each frame with its own noise level.
 
-A clip of (t, h, w) pixels becomes (t / tubelet) (h / patch) (w / patch) tokens (tubelets, Arnab et al.
-2021, ViViT), laid one clip after another without padding (NaViT, Dehghani et al. 2023). Beside the patch
-values every token has a place (seconds, metres up, metres right, from the middle of the frame) and a row
-in a small table of noise levels: one row per clip and tubelet, holding the level of each of its frames.
-Register tokens (Darcet et al. 2023) stand before each clip's patches, in a row of their own that is always
-clean. Text tokens can join the list in the same way.
+A clip of (t, h, w) pixels becomes t / tubelet rows of (h / patch) (w / patch) patches (tubelets, Arnab et al.
+2021, ViViT), laid one clip after another without padding (NaViT, Dehghani et al. 2023). Register tokens
+(Darcet et al. 2023) stand before the patches of every row. Every token has a place (seconds, metres up, metres
+right, from the middle of the frame); every row has the noise level of each of its frames.
+Rows of equal length that follow each other make a run: what belongs to a row (levels, modulation) meets the
+tokens of a run by broadcasting, so that a batch of equal clips is one run and nothing is copied.
 Levels run from 0, pure noise, to 1, clean: z = level x + (1 - level) noise.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cavendish.errors import BadInputError
@@ -50,39 +51,55 @@ class Setting:
     width: int  # px
 
 
+Runs = tuple[tuple[int, int], ...]  # (rows, tokens per row) of each run
+
+
+def rowwise(
+    act: Callable[..., Tensor], runs: Runs, tokens: tuple[Tensor, ...], rows: tuple[Tensor, ...] = ()
+) -> Shaped[Tensor, "s ..."]:
+    """Call `act` on every run, `tokens` cut to (row, token, ...) and `rows` to (row, 1, ...), and join the results."""
+    counts, lengths = [count for count, _ in runs], [count * length for count, length in runs]
+    done = []
+    for (count, length), *parts in zip(
+        runs, *(_cut(part, lengths) for part in tokens), *(_cut(part, counts) for part in rows), strict=True
+    ):
+        inside = (part.unflatten(0, (count, length)) for part in parts[: len(tokens)])
+        beside = (part.unsqueeze(1) for part in parts[len(tokens) :])
+        done.append(act(*inside, *beside).flatten(0, 1))
+    return torch.cat(done) if len(done) > 1 else done[0]
+
+
+def _cut(whole: Tensor, lengths: list[int]) -> tuple[Tensor, ...]:
+    """Split a tensor; one part is the tensor itself, since the gradient of a split copies."""
+    return torch.split(whole, lengths) if len(lengths) > 1 else (whole,)
+
+
 @dataclass(frozen=True)
 class Tokens:
     """The packed list. Tokens of a row are neighbours, rows of a clip are neighbours."""
 
-    patch: Float[Tensor, "s p"]  # pixel values in [-1, 1], noised; zero for registers
+    patch: Float[Tensor, "m p"]  # pixel values in [-1, 1], noised; registers have none
     place: Float[Tensor, "s 3"]  # s, m, m
-    kind: Int[Tensor, " s"]  # 0 for a patch, i for register i
     level: Float[Tensor, "row tubelet"]  # noise level of every frame of every row
-    row_lengths: Int[Tensor, " row"]  # tokens per row
+    row_patches: tuple[int, ...]  # patches per row
     clip_lengths: tuple[int, ...]  # tokens per clip, registers included
+    registers: int  # per row
 
-    def by_frame(self, patch: Float[Tensor, "s p"]) -> Float[Tensor, "s tubelet q"]:
-        """Split the values of every token by the frame of its tubelet."""
+    def by_frame(self, patch: Float[Tensor, "m p"]) -> Float[Tensor, "m tubelet q"]:
+        """Split the values of every patch by the frame of its tubelet."""
         return patch.view(len(patch), self.level.shape[1], -1)
 
+    def runs(self, registers: int) -> Runs:
+        """Return the runs, counting that many registers in every row."""
+        return tuple((len(list(run)), registers + patches) for patches, run in groupby(self.row_patches))
 
-class _Spread(torch.autograd.Function):
-    """Copy every row to its tokens; backwards, add the tokens of every row (faster than an index on CPU)."""
+    def with_registers(self, x: Float[Tensor, "m k"], register: Float[Tensor, "r k"]) -> Float[Tensor, "s k"]:
+        """Put the registers before the patches of every row."""
+        return rowwise(lambda x: torch.cat([register.expand(len(x), -1, -1), x], 1), self.runs(0), (x,))
 
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, lengths: Tensor) -> Tensor:
-        ctx.save_for_backward(lengths)
-        return rows.repeat_interleave(lengths, 0)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (lengths,) = ctx.saved_tensors
-        return torch.segment_reduce(gradients[0].contiguous(), "sum", lengths=lengths, axis=0), None
-
-
-def spread(rows: Float[Tensor, "row k"], lengths: Int[Tensor, " row"]) -> Float[Tensor, "s k"]:
-    """Copy every row to its `lengths[row]` tokens."""
-    return _Spread.apply(rows, lengths)  # type: ignore[no-untyped-call, no-any-return]
+    def without_registers(self, x: Float[Tensor, "s k"]) -> Float[Tensor, "m k"]:
+        """Take the patches of every row."""
+        return rowwise(lambda x: x[:, self.registers :], self.runs(self.registers), (x,))
 
 
 def patchify(video: Shaped[Tensor, "b t h w c"], grid: Grid) -> Shaped[Tensor, "b row m p"]:
@@ -103,35 +120,28 @@ def unpatchify(patches: Float[Tensor, "b row m p"], grid: Grid, height: int, wid
 
 def pack(patches: Float[Tensor, "b row m p"], level: Float[Tensor, "b t"], setting: Setting, grid: Grid) -> Tokens:
     """Lay a batch of equal clips into the list."""
-    b, nt, space, values = patches.shape
-    registers, device = grid.registers, patches.device
-    kind = torch.cat([torch.arange(1, registers + 1), torch.zeros(nt * space, dtype=torch.long)])
-    place = torch.cat([torch.zeros(registers, 3), _places(setting, grid)])
+    b, nt, space, _ = patches.shape
     return Tokens(
-        patch=torch.cat([patches.new_zeros(b, registers, values), patches.flatten(1, 2)], 1).flatten(0, 1),
-        place=place.repeat(b, 1).to(device),
-        kind=kind.repeat(b).to(device),
+        patch=patches.flatten(0, 2),
+        place=_places(setting, grid).repeat(b, 1).to(patches.device),
         level=level_rows(level, grid),
-        row_lengths=torch.tensor([registers, *[space] * nt]).repeat(b).to(device),
-        clip_lengths=(registers + nt * space,) * b,
+        row_patches=(space,) * (b * nt),
+        clip_lengths=(nt * (grid.registers + space),) * b,
+        registers=grid.registers,
     )
 
 
 def level_rows(level: Float[Tensor, "b t"], grid: Grid) -> Float[Tensor, "row tubelet"]:
-    """Lay the levels of equal clips into rows, the clean row of the registers before each clip's tubelets."""
-    rows = level.reshape(len(level), -1, grid.tubelet)
-    return torch.cat([torch.ones_like(rows[:, :1]), rows], 1).flatten(0, 1)
+    """Lay the levels of equal clips into rows."""
+    return level.reshape(-1, grid.tubelet)
 
 
-def unpack(patch: Float[Tensor, "s p"], clips: int, rows: int, grid: Grid) -> Float[Tensor, "b row m p"]:
-    """Take what belongs to the patches of equal clips out of the list, leaving the registers behind."""
-    per_clip = patch.view(clips, -1, patch.shape[-1])[:, grid.registers :]
-    return per_clip.reshape(clips, rows, -1, patch.shape[-1])
-
-
-def _places(setting: Setting, grid: Grid) -> Float[Tensor, "m 3"]:
+def _places(setting: Setting, grid: Grid) -> Float[Tensor, "s 3"]:
+    """Return the places of one clip's tokens; registers stand in the middle of the frame at their row's time."""
     nt, nh, nw = grid.shape(len(setting.time), setting.height, setting.width)
     time = setting.time.cpu().view(nt, grid.tubelet).mean(1)
     up = setting.world.height * (0.5 - (torch.arange(nh) + 0.5) / nh)
     right = setting.world.width * ((torch.arange(nw) + 0.5) / nw - 0.5)
-    return torch.stack(torch.meshgrid(time, up, right, indexing="ij"), -1).flatten(0, 2)
+    patches = torch.stack(torch.meshgrid(time, up, right, indexing="ij"), -1).flatten(1, 2)
+    middle = torch.stack([time, torch.zeros(nt), torch.zeros(nt)], -1)[:, None].expand(-1, grid.registers, -1)
+    return torch.cat([middle, patches], 1).flatten(0, 1)
