@@ -206,6 +206,7 @@ def test_a_child_that_is_killed_or_starved_costs_one_file(tmp_path: Path) -> Non
         assert len(decoder.read(film).frames) == 16
         assert decoder.child is not None
         decoder.child.kill()
+        decoder.child.wait()
         assert len(decoder.read(film).frames) == 16
         assert decoder.born == 2
     hard = encode(
