@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from cavendish.cli import call
-from cavendish.data.media import write_clip
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 FPS, WIDTH, HEIGHT, METRES, GRAVITY = 30, 320, 240, 6.4, 9.81
@@ -69,7 +68,9 @@ def test_a_new_user_weighs_pygame_films_by_the_readme(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     filmed_by_pygame(tmp_path / "videos", backdrop=backdrop)
-    (line,) = [shlex.split(found, comments=True) for found in re.findall(r"^(cavendish measure videos .*)$", README, re.M)]
+    (line,) = [
+        shlex.split(found, comments=True) for found in re.findall(r"^(cavendish measure videos .*)$", README, re.M)
+    ]
     assert call(line[1:]) == 0
     said = capsys.readouterr().out
     print(said)

@@ -23,6 +23,7 @@ from cavendish.scenes import Scene
 LARGEST = 480  # px; larger frames are shrunk by a whole factor, the reader needs no more
 SAME_CLOCK = 0.1  # of a frame
 FAMILIAR = 4.0  # how much smaller than the scene's a world may be for its thresholds to keep their meaning
+SIMILAR, FAMILIAR_SHARE = 40, 0.9  # bytes; share of pixels
 BLIND = 0.5  # share of lost bodies beyond which the scene's own colours are not those of the films
 
 
@@ -40,6 +41,11 @@ class Footage:
     def count(self) -> int:
         """Return the number of frames of every clip."""
         return len(self.films[0])
+
+    def first(self, count: int) -> "Footage":
+        """Keep the first frames."""
+        time = None if self.time is None else self.time[:count]
+        return replace(self, films=tuple(film[:count] for film in self.films), time=time)
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def read(scene: Scene, footage: Footage, scale: Scale, colours: Colours | None, 
     """Find the bodies in every clip, with the scene's colours if they fit, else with learnt ones; say with which."""
     frame = World(scale.frame.width * footage.kept[0], scale.frame.height * footage.kept[1])
     own = replace(look, world=frame)
-    if colours is None:
+    if colours is None and _familiar(footage, look):
         seen = own.read(np.stack(footage.films), scale.time)
         if seen.lost.mean() <= BLIND or seen.lost[:, :3].mean() <= BLIND:
             return seen, "the scene's own"
@@ -126,3 +132,11 @@ def read(scene: Scene, footage: Footage, scale: Scale, colours: Colours | None, 
     seen = Reader(learnt.bodies, learnt.ground, frame).read(plain, scale.time)
     how = "as told" if colours is not None else "learnt from what moves"
     return seen, f"{how}: {hexes(learnt.bodies)} on {hexes(learnt.ground[None])}"
+
+
+def _familiar(footage: Footage, look: Reader) -> bool:
+    """Tell whether nearly all pixels of a few frames have colours that the scene is painted with."""
+    known = np.concatenate([look.background[None], look.colours, look.scenery]).astype(int)
+    some = np.concatenate([film[:: max(1, len(film) // 3)] for film in footage.films[:8]])
+    near = [(np.abs(some - colour).max(-1) <= SIMILAR) for colour in known]
+    return bool(np.any(near, axis=0).mean() > FAMILIAR_SHARE)

@@ -14,6 +14,8 @@ from rich.table import Table
 from cavendish.codec import to_json
 from cavendish.commands.footage import Footage, Scale, load, read, scale_of
 from cavendish.data import Split
+from cavendish.data.kit import check_answers, check_names, read_kit
+from cavendish.data.media import clips_in
 from cavendish.data.states import read_states
 from cavendish.errors import BadInputError
 from cavendish.measure import Score, scorecard
@@ -64,8 +66,7 @@ def main(arguments: list[str]) -> None:
     options = tyro.cli(Options, args=arguments, prog="cavendish measure")
     scene = scene_named(options.scene)()
     colours = _colours(options.colours, scene)
-    footage = load(options.videos)
-    truth = _truth(options)
+    footage, truth = _answers(scene, options) if options.kit is not None else (load(options.videos), _states(options))
     if truth is None:
         weighed = _by_law(scene, footage, options, colours)
     else:
@@ -99,7 +100,20 @@ def table(scores: Iterable[Score]) -> Table:
     return shown
 
 
-def _truth(options: Options) -> Trajectory | None:
+def _answers(scene: Scene, options: Options) -> tuple[Footage, Trajectory]:
+    """Take the answers to a prompt kit, all of them or none, and the truth that the kit stands for."""
+    assert options.kit is not None
+    kit = read_kit(options.kit)
+    if kit.split.scene != scene:
+        raise BadInputError(f"scene = {scene.name()}, but {options.kit} prompts for {kit.split.scene.name()}")
+    check_names(kit, clips_in(options.videos), options.videos)
+    footage = load(options.videos)
+    stated = None if footage.time is None or options.fps is not None else 1 / float(np.diff(footage.time).mean())
+    check_answers(kit, list(footage.films), stated)
+    return footage.first(kit.frames), kit.truth()
+
+
+def _states(options: Options) -> Trajectory | None:
     path = options.states or options.videos / "states.npz"
     return read_states(path) if options.states is not None or path.is_file() else None
 
