@@ -58,7 +58,9 @@ def test_stepping_an_environment_is_simulating_the_clip(game: Playable) -> None:
 
 
 def test_gymnasium_accepts_the_environment(game: Playable) -> None:
-    check_env(Environment(game, picture=Picture(24, 24)))
+    environment = Environment(game, picture=Picture(24, 24))
+    check_env(environment, skip_render_check=True)  # other render modes need a registered name
+    assert environment.observation_space.contains(environment.render())
 
 
 def test_the_same_seed_begins_the_same_episode(game: Playable) -> None:
@@ -156,7 +158,7 @@ def terrain(game: Platform, clip: int, moving: Trajectory) -> np.ndarray:
 @pytest.mark.parametrize("region", ["train", "expert", "ood-both"])
 def test_an_agent_never_sinks_into_the_ground_and_never_leaves_the_world(region: str) -> None:
     game = Platform()
-    moving, _ = played(game, region)
+    moving, _ = played(game, region, 20)
     for clip in range(len(moving.position)):
         feet = moving.position[clip, :, 0, 1] - HALF_SIDE * moving.radius[clip, :, 0]
         assert (feet - terrain(game, clip, moving)).min() > -1e-8
@@ -167,9 +169,9 @@ def test_an_agent_never_sinks_into_the_ground_and_never_leaves_the_world(region:
 def test_walking_agrees_with_tiny_steps() -> None:
     """The exact path against a plain integrator with steps of 0.05 ms."""
     game = Platform()
-    moving, actions = played(game, "ood-both", 6)
+    moving, actions = played(game, "ood-both", 4)
     fine = 2000
-    for clip in range(6):
+    for clip in range(4):
         x, y = moving.position[clip, 0, 0]
         v, half, heights = 0.0, HALF_SIDE * moving.radius[clip, 0, 0], moving.factors[clip, -COLUMNS:]
         width, h = 10 / COLUMNS, game.step / fine
@@ -215,7 +217,7 @@ def test_a_step_stops_a_walk_and_a_jump_climbs_it() -> None:
 
 def test_the_expert_reaches_the_goal_and_chance_does_not() -> None:
     game = Platform()
-    expert, chance = (game.finished(played(game, region, 60)[0]).any(1).mean() for region in ("expert", "train"))
+    expert, chance = (game.finished(played(game, region, 30)[0]).any(1).mean() for region in ("expert", "train"))
     assert expert > 0.9
     assert chance < 0.3
 
@@ -226,7 +228,7 @@ def test_an_environment_says_when_the_goal_is_reached() -> None:
     half = 0.4 * HALF_SIDE
     environment.reset(options={"factors": [0.4, 0.5, 9.0, 1.0 + half, 0.0, *[1.0] * COLUMNS]})
     over = [environment.step(RIGHT)[2] for _ in range(4)]
-    assert over == [False, False, True, True]
+    assert over == [False, True, True, True]
 
 
 def test_the_reader_sees_every_push() -> None:
@@ -259,14 +261,14 @@ def test_impossible_actions_are_refused(game: Playable) -> None:
         with pytest.raises(BadInputError, match="no button"):
             game.simulate(rows, game.clock(), wrong)
     with pytest.raises(BadInputError, match="shape"):
-        game.simulate(rows, game.clock(), pressing(1, 5))
+        game.buttons(pressing(1, 5), 1, game.clock())
     with pytest.raises(BadInputError, match="did you mean 'train'"):
         Environment(game, "trian")
     with pytest.raises(BadInputError, match="factors"):
         Environment(game).reset(options={"factor": rows[0]})
+    environment = Environment(game)
+    environment.reset(seed=0)
     with pytest.raises(BadInputError, match="no button"):
-        environment = Environment(game)
-        environment.reset(seed=0)
         environment.step(99)
 
 

@@ -4,8 +4,8 @@ Two balls that approach each other (d . w < 0, with offset d and relative veloci
     t = (d^2 - R^2) / (-d . w + sqrt((d . w)^2 - w^2 (d^2 - R^2))),   R = r1 + r2,
 the smaller root in the form that does not cancel. A frictionless elastic impact changes momenta along d only,
     v1 += 2 m2 / (m1 + m2) (w . d / d^2) d,   v2 -= 2 m1 / (m1 + m2) (w . d / d^2) d,
-which keeps energy and momentum to rounding; a wall reverses one component, times `bounce`. Between impacts balls fly
-straight, and states at asked instants are read off without touching the game, so they do not depend on these instants.
+which keeps energy and momentum to rounding; a wall reverses one component. Between impacts balls fly straight,
+and states at asked instants are read off without touching the game, so they do not depend on the instants asked.
 """
 
 import math
@@ -25,7 +25,6 @@ def play(
     mass: Float[np.ndarray, " n"],
     box: Float[np.ndarray, " d"],
     time: Float[np.ndarray, " t"],
-    bounce: float = 1.0,
 ) -> tuple[Float[np.ndarray, "t n d"], Float[np.ndarray, "t n d"], int]:
     """Return positions and velocities at the asked instants (from 0 on), and the number of impacts until the last."""
     place, speed = position.copy(), velocity.copy()
@@ -43,9 +42,9 @@ def play(
         now += wait
         impacts += 1
         if second == WALL_X:
-            speed[first, 0] *= -bounce
+            speed[first, 0] = -speed[first, 0]
         elif second == WALL_Y:
-            speed[first, 1] *= -bounce
+            speed[first, 1] = -speed[first, 1]
         else:
             _collide(place, speed, mass, first, second)
 

@@ -4,8 +4,8 @@ A push adds J / m to the velocity at once, so a heavy ball answers less (m = den
 stops all balls at the same rate k, hence in stretched time s = (1 - exp(-k t)) / k every path is straight,
     x = x0 + v0 s,  v = v0 exp(-k t),
 and the impacts are those of a billiard played in s: exact, without time steps (`billiard_events`). With k = 20 /s
-a frame keeps 14 % of the velocity of the last one: what the next picture shows is what the button did. A wall stops
-a ball (`bounce` 0), so that pushing against it moves nothing.
+a frame keeps 14 % of the velocity of the last one: what the next picture shows is what the button did. Balls and walls
+are elastic: were walls dead, a ball held against one by another would meet both infinitely often in finite time.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,6 @@ class Table(Playable):
 
     impulse: float = 20.0  # N s
     drag: PerSecond = 20.0
-    bounce: float = 0.0  # restitution of the walls
     density: KilogramsPerMetre2 = 1.0
 
     balls: ClassVar[tuple[str, ...]]
@@ -57,8 +56,6 @@ class Table(Playable):
         """Refuse a table on which nothing would stop."""
         if not self.drag > 0:
             raise BadInputError(f"drag = {self.drag:g} 1/s, expected > 0")
-        if not 0 <= self.bounce <= 1:
-            raise BadInputError(f"bounce = {self.bounce:g}, expected 0 to 1")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Scatter resting balls over the table."""
@@ -87,7 +84,7 @@ class Table(Playable):
                 places[clip, k], speeds[clip, k] = x, v
                 kept = np.exp(-self.drag * wait)
                 until = np.array([(1 - kept) / self.drag])
-                after = play(x, v + pushes[clip, k], radius[clip], mass[clip], box, until, self.bounce)
+                after = play(x, v + pushes[clip, k], radius[clip], mass[clip], box, until)
                 x, v = after[0][0], kept * after[1][0]
         return assemble(time, places, speeds, radius, factors)
 
