@@ -12,12 +12,12 @@ from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Trajectory
 from cavendish.render import render
-from cavendish.scenes import AnyScene
+from cavendish.scenes import AnyScene, Playable
 from cavendish.video import Clip
 
 
@@ -65,27 +65,35 @@ class Split:
         """Make clip `index`, without a batch axis."""
         batch = self.clips(np.array([index]))
         assert batch.trajectory is not None
-        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0])
+        actions = None if batch.actions is None else batch.actions[0]
+        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0], actions)
 
     def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
         """Make a batch of clips, in the order of the indices."""
-        trajectory = self.trajectories(indices)
+        trajectory, actions = self._made(indices)
         frames = render(self.scene.draw(trajectory), self.picture.height, self.picture.width)
         clock = torch.from_numpy(trajectory.time).float()
-        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory)
+        pressed = None if actions is None else torch.from_numpy(actions).float()
+        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory, pressed)
 
     def trajectories(self, indices: Int[np.ndarray, " b"]) -> Trajectory:
         """Make the motion of a batch of clips without filming it."""
+        return self._made(indices)[0]
+
+    def _made(self, indices: Int[np.ndarray, " b"]) -> tuple[Trajectory, Float[np.ndarray, "b t a"] | None]:
         fingerprint = self._fingerprint()
-        factors, mirrored = [], []
+        factors, mirrored, actions = [], [], []
         for index in np.asarray(indices).tolist():
             if not 0 <= index < self.size:
                 raise IndexError(f"clip {index} of a split of {self.size}")
             rng = np.random.Generator(np.random.Philox(key=[self.seed, fingerprint], counter=[0, 0, 0, index]))
             mirrored.append(rng.random() < self.flip)
             factors.append(self.scene.sample(self.region, rng))
-        truth = self.scene.simulate(np.array(factors), self.scene.clock())
-        return mirror(truth, self.scene.world.width, np.array(mirrored))
+            if isinstance(self.scene, Playable):
+                actions.append(self.scene.policy(factors[-1], self.region, rng))
+        pressed = np.array(actions) if actions else None
+        truth = self.scene.simulate(np.array(factors), self.scene.clock(), pressed)
+        return mirror(truth, self.scene.world.width, np.array(mirrored)), pressed
 
     def _fingerprint(self) -> int:
         identity = f"{self.scene.name()} {sorted(self.scene.constants().items())} {self.region}"

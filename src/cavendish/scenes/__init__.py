@@ -15,6 +15,9 @@ from cavendish.scenes.occlusion import Occlusion
 from cavendish.scenes.orbit import Orbit
 from cavendish.scenes.parabola import Parabola
 from cavendish.scenes.pendulum import Pendulum
+from cavendish.scenes.platform import Platform
+from cavendish.scenes.playable import Playable
+from cavendish.scenes.pushable import Pushable, PushablePair
 from cavendish.scenes.runaway_motion import RunawayMotion
 from cavendish.scenes.scene import Factor, Law, Scene
 from cavendish.scenes.spring import Spring
@@ -38,6 +41,9 @@ AnyScene = (
     | RunawayMotion
     | AristotleFall
     | AttributeConflict
+    | Pushable
+    | PushablePair
+    | Platform
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
@@ -60,6 +66,10 @@ __all__ = [
     "Orbit",
     "Parabola",
     "Pendulum",
+    "Platform",
+    "Playable",
+    "Pushable",
+    "PushablePair",
     "RunawayMotion",
     "Scene",
     "Spring",
