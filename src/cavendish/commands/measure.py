@@ -163,13 +163,14 @@ def _law(scene: Scene, weighed: Weighed) -> dict[str, Any]:
         found = discover(scene, in_frame(weighed.seen, weighed.scale.frame))
     except (ImportError, BadInputError) as error:
         return said | {"verdict": "not judged", "note": str(error)}
-    note = ""
+    note, verdict = "", found.verdict
     if not weighed.scale.told:
+        verdict = "same structure" if verdict.startswith("same structure") else verdict  # constants have other units
         length, clock = weighed.scale.length, weighed.scale.clock
         note = (
             f"Constants of the printed law are in units of {length[1]:.4g} {length[0]} and {clock[1]:.4g} {clock[0]}."
         )
-    return said | {"printed": found.printed_law, "verdict": found.verdict, "note": note, "found": _plain(found)}
+    return said | {"printed": found.printed_law, "verdict": verdict, "note": note, "found": _plain(found)}
 
 
 def _plain(found: Any) -> dict[str, Any]:

@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
 from cavendish.artefact import committed_folder, read_json, verify_folder
 from cavendish.codec import from_json, to_json
+from cavendish.data.captions import describe
 from cavendish.data.media import write_clip
 from cavendish.data.split import Split
 from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.motion import Trajectory
-from cavendish.scenes import Scene
 
 MANIFEST = "kit.json"
 ALIKE = 0.5  # of the typical difference between two prompts
@@ -73,25 +73,19 @@ class Kit:
         return np.asarray(clips.frames[:, : self.split.scene.context].numpy())
 
 
-def caption(scene: Scene, factors: Float[np.ndarray, " f"]) -> str:
-    """Describe a clip in words, with its numbers."""
-    said = (type(scene).__doc__ or scene.name()).splitlines()[0]
-    numbers = [f"{f.name.replace('_', ' ')} {v:.2f} {f.unit}" for f, v in zip(scene.factors, factors, strict=True)]
-    across = f"The picture is {scene.world.width:g} m wide; the camera stands still"
-    return f"{said} {across}. {', '.join(numbers).capitalize()}. {1 / scene.step:g} frames per second."
-
-
 def write_kit(folder: Path, split: Split) -> Kit:
     """Film the beginnings of a split and commit them with their captions and hashes."""
     clips = split.clips(np.arange(split.size))
     assert clips.trajectory is not None
     frames, prompts = clips.frames.numpy(), []
+    said = describe(split.scene, clips.trajectory, "paraphrase", np.random.default_rng(split.seed))
+    across, rate = split.scene.world.width, 1 / split.scene.step
     with committed_folder(folder) as private:
         for part in ("first", "context", "captions"):
             (private / part).mkdir()
         for number, film in enumerate(frames):
             name = f"clip_{number:04d}"
-            words = caption(split.scene, clips.trajectory.factors[number])
+            words = f"{said[number]} The picture is {across:g} m wide; {rate:g} frames per second; a still camera."
             Image.fromarray(film[0]).save(private / "first" / f"{name}.png")
             write_clip(film[: split.scene.context], private / "context" / name, "mp4", 1 / split.scene.step)
             (private / "captions" / f"{name}.txt").write_text(words + "\n")
