@@ -22,7 +22,7 @@ from cavendish.scenes import Scene
 
 LARGEST = 480  # px; larger frames are shrunk by a whole factor, the reader needs no more
 SAME_CLOCK = 0.1  # of a frame
-FAMILIAR = 4.0  # how much smaller than the scene's a world may be for its thresholds to keep their meaning
+SMALLEST = 0.1  # of the scene's world: the least in which its thresholds keep their meaning
 SIMILAR, FAMILIAR_SHARE = 40, 0.9  # bytes; share of pixels
 BLIND = 0.5  # share of lost bodies beyond which the scene's own colours are not those of the films
 
@@ -108,7 +108,7 @@ def scale_of(scene: Scene, footage: Footage, fps: float | None, world: float | N
     width = min(scene.world.width, scene.world.height / aspect)
     span = (scene.frames - 1) * scene.step
     metres, seconds = (world or width) / width, float(even[-1]) / span
-    near = 1 / FAMILIAR <= metres <= 1 and 1 / FAMILIAR <= seconds <= FAMILIAR
+    near = SMALLEST <= metres <= 1
     length = ("m", metres) if world is not None else ("width", 1 / width)
     clock = ("s", seconds) if fps is not None else ("frame", (footage.count - 1) / span)
     if fps is not None and world is not None and near:

@@ -1,5 +1,6 @@
 """`cavendish measure VIDEOS --scene SCENE`: weigh anybody's films, with or without their true states."""
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -163,14 +164,23 @@ def _law(scene: Scene, weighed: Weighed) -> dict[str, Any]:
         found = discover(scene, in_frame(weighed.seen, weighed.scale.frame))
     except (ImportError, BadInputError) as error:
         return said | {"verdict": "not judged", "note": str(error)}
-    note, verdict = "", found.verdict
+    length, clock = weighed.scale.length, weighed.scale.clock
+    notes, verdict = [_constant(scene, one, length, clock) for one in found.parameters], found.verdict
     if not weighed.scale.told:
-        verdict = "same structure" if verdict.startswith("same structure") else verdict  # constants have other units
-        length, clock = weighed.scale.length, weighed.scale.clock
-        note = (
-            f"Constants of the printed law are in units of {length[1]:.4g} {length[0]} and {clock[1]:.4g} {clock[0]}."
-        )
+        notes.insert(0, f"printed in units of {length[1]:.4g} {length[0]} and {clock[1]:.4g} {clock[0]}")
+        verdict = "same structure" if verdict.startswith("same structure") else verdict  # true constants are in SI
+    note = "; ".join(filter(None, notes))
     return said | {"printed": found.printed_law, "verdict": verdict, "note": note, "found": _plain(found)}
+
+
+def _constant(scene: Scene, one: Any, length: tuple[str, float], clock: tuple[str, float]) -> str:
+    """Write a constant that the true law names, with its interval, in the units that are known."""
+    unit = re.search(r"\[(.*)\]", scene.law.parameters.get(one.name, ""))
+    if unit is None:
+        return ""
+    clips = len(one.values)
+    stated = in_units(Score(one.name, unit[1], one.value, one.low, one.high, clips, clips, one.values), length, clock)
+    return f"{stated.name} = {stated.value:.4g} ({stated.low:.4g} to {stated.high:.4g}) {stated.unit}"
 
 
 def _plain(found: Any) -> dict[str, Any]:
@@ -194,5 +204,5 @@ def _say(footage: Footage, weighed: Weighed, law: dict[str, Any], judged: bool) 
         )
     lines += [f"law found: {law['printed']}", f"true law:  {law['true']}"]
     lines += [f"verdict:   {law['verdict']}"] if law["verdict"] else []
-    lines += [law["note"]] if law["note"] else []
+    lines += [f"           {law['note']}"] if law["note"] else []
     sys.stdout.write("\n".join(lines) + "\n")
