@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cavendish.cli import call
+from cavendish.data.media import write_clip
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 FPS, WIDTH, HEIGHT, METRES, GRAVITY = 30, 320, 240, 6.4, 9.81
@@ -92,3 +93,71 @@ def test_without_scale_or_rate_the_ratios_still_hold(tmp_path: Path, capsys: pyt
     assert scores["Galileo's ratio"]["value"] == pytest.approx(1.0, abs=0.03)
     assert scores["spread of falls"]["value"] < 0.05
     assert "files say 30 frames per second" in capsys.readouterr().out
+
+
+def test_two_balls_on_a_dark_table_keep_their_momentum(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "videos").mkdir()
+    rng = np.random.default_rng(5)
+    rows, columns = np.mgrid[:96, :160] + 0.5
+    for number in range(6):
+        r1, r2 = rng.uniform(8, 12, 2)
+        v1, v2 = rng.uniform(2.5, 4), rng.uniform(-3, -1)
+        m1, m2, x1, x2, frames = r1**2, r2**2, 25.0, 120.0, []
+        for _ in range(36):
+            frame = np.full((96, 160, 3), (40, 60, 40), np.uint8)
+            for x, r, colour in ((x1, r1, (250, 250, 80)), (x2, r2, (90, 200, 250))):
+                frame[(columns - x) ** 2 + (rows - 48) ** 2 <= r * r] = colour
+            frames.append(frame)
+            if x2 - x1 <= r1 + r2 and v1 > v2:
+                total = (m1 * v1 + m2 * v2) / (m1 + m2)
+                v1, v2 = 2 * total - v1, 2 * total - v2
+            x1, x2 = x1 + v1, x2 + v2
+        encode(tmp_path / "videos" / f"{number}.mp4", np.array(frames))
+    assert call(["measure", str(tmp_path / "videos"), "--scene", "collision", "--out", str(tmp_path / "card")]) == 0
+    scores = scores_of(tmp_path / "card")
+    assert scores["lost share"]["value"] == 0.0
+    assert scores["drift of momentum x"]["value"] < 0.05
+    capsys.readouterr()
+
+
+def test_still_films_look_lawful_to_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "videos").mkdir()
+    rows, columns = np.mgrid[:64, :64] + 0.5
+    for number in range(5):
+        still = np.full((20, 64, 64, 3), 255, np.uint8)
+        still[:, (columns - 12 - 9 * number) ** 2 + (rows - 30) ** 2 < 60] = (255, 0, 0)
+        write_clip(still, tmp_path / "videos" / f"{number}", "png", 10.0)
+    assert call(["measure", str(tmp_path / "videos"), "--scene", "parabola", "--out", str(tmp_path / "card")]) == 0
+    scores = scores_of(tmp_path / "card")
+    assert scores["still share"]["value"] == 1.0
+    for name in ("acceleration of fall", "Galileo's ratio", "spread of falls", "speed drift x"):
+        assert scores[name]["n"] == 0, name
+    assert json.loads((tmp_path / "card" / "scorecard.json").read_text())["law"]["verdict"] == "no law"
+    assert "no law" in capsys.readouterr().out
+
+
+def test_one_damaged_or_different_film_stops_the_measurement_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films, measure = tmp_path / "videos", ["measure", str(tmp_path / "videos"), "--scene", "parabola"]
+    films.mkdir()
+    picture = np.full((12, 32, 32, 3), 255, np.uint8)
+    for number in range(3):
+        write_clip(picture, films / f"{number}", "mp4", 10.0)
+    whole = (films / "1.mp4").read_bytes()
+    (films / "1.mp4").write_bytes(whole[: len(whole) // 2])
+    assert call(measure) == 3
+    assert "1.mp4" in capsys.readouterr().err
+    write_clip(picture[:9], films / "1", "mp4", 10.0)
+    assert call(measure) == 2
+    assert "1.mp4: 9 frames of 32 x 32, expected 12" in capsys.readouterr().err
+    write_clip(picture, films / "1", "mp4", 20.0)
+    assert call(measure) == 2
+    assert "1.mp4: its clock runs" in capsys.readouterr().err
+    write_clip(picture, films / "1", "mp4", 10.0)
+    assert call([*measure, "--colours", "ff0000"]) == 2
+    assert "colours: 1 given" in capsys.readouterr().err
+    assert call([*measure, "--fps", "-3"]) == 2
+    assert "fps = -3" in capsys.readouterr().err
+    assert call(measure) == 2  # nothing moves and nothing is red
+    assert "nothing moves" in capsys.readouterr().err

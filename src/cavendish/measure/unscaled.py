@@ -5,7 +5,8 @@ Free fall, y'' = -g, with the apex (t0, y0) that a parabola through the first ha
 (after Galilei 1638, third day, theorem II; as a test of video models: arXiv 2512.02016), and the spread of g from
 clip to clip, |g_i / median g - 1|: all bodies fall alike. The first half sets the ruler, the second has to obey it.
 Where a coordinate feels no force, its speed keeps: drift = |v2 - v1| / |v1|, v1 and v2 the slopes over both halves.
-A quantity Q that is conserved whatever the units are drifts by |Q2 - Q1| / max |Q|, with means over both halves.
+A quantity Q that is conserved whatever the units are drifts by |Q2 - Q1| / max |Q|, with means over both halves;
+momenta, which may cancel, by |Q2 - Q1| / max sum m |v|.
 A still ball has none of these ratios: it answers NaN, which leaves n smaller and never looks lawful.
 """
 
@@ -19,10 +20,12 @@ from jaxtyping import Float
 from cavendish.measure.score import Score, score
 from cavendish.motion import Trajectory, World
 from cavendish.scenes import Scene
+from cavendish.scenes.scene import disc_mass
 
 Ask = Callable[[Float[np.ndarray, " t"], Float[np.ndarray, " t"]], float]  # of times and places
 FALLS = "Eq(Derivative(y(t), t, t), -g)"
 COASTS = {"x": "Eq(Derivative(x(t), t, t), 0)", "y": "Eq(Derivative(y(t), t, t), 0)"}
+MOMENTA = ("momentum x", "momentum y")
 FEWEST = 6  # frames in which a body must be seen
 EDGE = 0.002  # of the frame's width; the reader's error at an edge
 MOVES = 0.1  # of its radius: a body that moved less has stood still
@@ -134,8 +137,9 @@ def _conserved(scene: Scene, seen: Trajectory) -> list[Score]:
     """Drifts of what is conserved whatever the units: all of it where no constant of nature sets a scale."""
     bare = set(scene.constants()) <= {"density"}
     scores = []
-    asked = {n: q for n, q in scene.invariants(seen).items() if bare or n.startswith("momentum")}
-    sizes = {n: np.nan_to_num(np.abs(q)).max(1) for n, q in asked.items()}
+    asked = {n: q for n, q in scene.invariants(seen).items() if bare or n.split(" [")[0] in MOMENTA}
+    carried = disc_mass(seen, 1.0) * np.linalg.norm(seen.velocity, axis=-1) * scene.constants().get("density", np.nan)
+    whole_size = np.nan_to_num(carried.sum(-1)).max(1)
     for name, value in asked.items():
         half = value.shape[1] // 2
         found = np.isfinite(value)
@@ -143,7 +147,7 @@ def _conserved(scene: Scene, seen: Trajectory) -> list[Score]:
         before, after = (
             whole[:, part].sum(1) / np.maximum(found[:, part].sum(1), 1) for part in (slice(half), slice(half, None))
         )
-        size = np.max([s for n, s in sizes.items() if n.split()[0] == name.split()[0]], axis=0)
+        size = whole_size if name.startswith("momentum") else np.nan_to_num(np.abs(value)).max(1)
         enough = (found[:, :half].sum(1) >= FEWEST / 2) & (found[:, half:].sum(1) >= FEWEST / 2) & (size > 0)
         drift = np.where(enough, np.abs(after - before) / np.where(size > 0, size, 1), np.nan)
         scores.append(score(f"drift of {name.split(' [')[0]}", "", drift))
