@@ -13,6 +13,7 @@ else same or other structure; and whether every true constant lies in its interv
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -36,8 +37,8 @@ from cavendish.measure.dynamics import (
 )
 from cavendish.measure.gates import admitted
 from cavendish.measure.score import score
-from cavendish.measure.shooting import Acceleration, Fit, scores, shoot
-from cavendish.measure.tracks import Stretches, in_flight, stretches
+from cavendish.measure.shooting import Acceleration, Fit, scores, start_free
+from cavendish.measure.tracks import Stretches, coordinate_names, in_flight, stretches
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import Scene
 
@@ -95,7 +96,7 @@ def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None
     """Read the law off tracks; `noise` is the reader's error, by default the jitter that the tracks show."""
     said = scene.law.readable()
     kept, lost = admitted(scene, trajectories)
-    tracks = _cut(scene, trajectories, kept)
+    tracks = cut(scene, trajectories, kept)
     clips = len(np.unique(tracks.clip))
     jitter = max(tracks.jitter(), NOISE_FLOOR) if noise is None else noise
     jitter = NOISE_FLOOR if np.isnan(jitter) else jitter
@@ -103,14 +104,15 @@ def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None
         why = f"none: {100 * lost:.0f} % of the bodies vanish, stand still or are doubled, {clips} clips remain"
         return Discovery(why, said, (), NO_LAW, float("nan"), jitter, clips, lost)
     learn, test = _halves(tracks)
-    known = true_law(scene)
+    truth = reference(scene)
+    known = truth[0] if truth else None
     structure = _search(scene, learn, known)
     chosen = fitted(structure, learn, guessed(structure, learn))
     structure, chosen = _tied(structure, learn, chosen)
     final = fitted(structure, tracks, chosen.theta)
     residual = _rolled_out(structure, test, final)
-    constants = _constants(scene, structure, final, known, tracks.names)
-    impacts = _impacts(scene, trajectories, _pull(structure, final))
+    constants = _constants(structure, final, truth, tracks.names)
+    impacts = _impacts(scene, trajectories, constant_pull(structure, final))
     digits = [_digits(low, high) for low, high in final.intervals()]
     law = "; ".join(
         [
@@ -123,9 +125,10 @@ def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None
     return Discovery(law, said, constants, verdict, residual, jitter, clips, lost)
 
 
-def _cut(scene: Scene, moving: Trajectory, kept: Bool[np.ndarray, "b n"]) -> Stretches:
+def cut(scene: Scene, moving: Trajectory, kept: Bool[np.ndarray, "b n"]) -> Stretches:
+    """Cut tracks at contacts, leaving out bodies that may not be judged."""
     touched = [(c.clip, c.frame, c.bodies) for c in contacts(scene, moving)]
-    return stretches(scene, moving, in_flight(scene, moving, touched) & kept[:, None])
+    return stretches(scene, coordinate_names(scene), moving, in_flight(scene, moving, touched) & kept[:, None])
 
 
 def _halves(tracks: Stretches) -> tuple[Stretches, Stretches]:
@@ -286,40 +289,48 @@ def with_constants(structure: Structure, tracks: Stretches, theta: Float[np.ndar
 
 def _rolled_out(structure: Structure, test: Stretches, final: Fit) -> Metres:
     """Return the residual of held-out clips under the law as printed, with only their starts free."""
-    return shoot(with_constants(structure, test, final.theta), test, np.zeros(0)).rms
+    return start_free(with_constants(structure, test, final.theta), test).rms
 
 
-def reference(scene: Scene, known: TrueLaw) -> Fit:
-    """Fit the true structure to exact simulations: what the constants are, as this instrument reads them."""
+@lru_cache(maxsize=64)
+def exact(scene: Scene) -> Trajectory:
+    """Simulate the clips from which the true constants are read."""
     rng = np.random.default_rng(0)
-    factors = np.array([scene.sample("train", rng) for _ in range(REFERENCE_CLIPS)])
-    truth = scene.simulate(factors, scene.clock())
-    tracks = _cut(scene, truth, np.ones(truth.position.shape[::2][:2], bool))
-    return fitted(known.structure, tracks, guessed(known.structure, tracks))
+    return scene.simulate(np.array([scene.sample("train", rng) for _ in range(REFERENCE_CLIPS)]), scene.clock())
+
+
+@lru_cache(maxsize=64)
+def reference(scene: Scene) -> tuple[TrueLaw, Fit] | None:
+    """Fit the true structure to exact simulations: what the constants are, as this instrument reads them."""
+    known = true_law(scene)
+    if known is None:
+        return None
+    tracks = cut(scene, exact(scene), np.ones(exact(scene).position.shape[::2][:2], bool))
+    return known, fitted(known.structure, tracks, guessed(known.structure, tracks))
 
 
 def _constants(
-    scene: Scene, structure: Structure, final: Fit, known: TrueLaw | None, names: tuple[str, ...]
+    structure: Structure, final: Fit, truth: tuple[TrueLaw, Fit] | None, names: tuple[str, ...]
 ) -> tuple[Constant, ...]:
     """Name every constant as the true law does where it has that term, and set the true value beside it."""
-    truth = {} if known is None else _true_parts(known, reference(scene, known))
+    known = true_parts(*truth) if truth else {}
     bounds, made = final.intervals(), []
     for k, term in enumerate(structure.terms):
         row, feature = next((row, part) for row, part in enumerate(term) if part != 0)
-        name, expected = truth.get((row, feature), (f"{names[row]}'' per {sympy.sstr(feature)}", float("nan")))
+        name, expected = known.get((row, feature), (f"{names[row]}'' per {sympy.sstr(feature)}", float("nan")))
         sign = -1.0 if name.startswith("-") else 1.0
         low, high = sorted(sign * bounds[k])
         values = tuple((sign * final.pseudo[:, k]).tolist())
         made.append(Constant(name.removeprefix("-"), sign * float(final.theta[k]), low, high, sign * expected, values))
     if structure.central:
-        expected = reference(scene, known).theta[-1] if known is not None and known.structure.central else float("nan")
+        expected = truth[1].theta[-1] if truth and truth[0].structure.central else float("nan")
         low, high = bounds[-1].tolist()
         values = tuple(final.pseudo[:, -1].tolist())
         made.append(Constant("p", float(final.theta[-1]), low, high, float(expected), values))
     return tuple(made)
 
 
-def _true_parts(known: TrueLaw, fit: Fit) -> dict[tuple[int, sympy.Expr], tuple[str, float]]:
+def true_parts(known: TrueLaw, fit: Fit) -> dict[tuple[int, sympy.Expr], tuple[str, float]]:
     """Return the scene's name of, and the true number before, every part of the true law."""
     parts = {}
     for value, term in zip(fit.theta, known.structure.terms, strict=False):
@@ -335,14 +346,12 @@ def _impacts(scene: Scene, moving: Trajectory, pull: Float[np.ndarray, " d"]) ->
     """Return restitution, friction and the share of momentum that impacts hand on, against exact simulations."""
     if not contact_law(scene):
         return ()
-    rng = np.random.default_rng(0)
-    factors = np.array([scene.sample("train", rng) for _ in range(REFERENCE_CLIPS)])
-    exact = touches(scene, scene.simulate(factors, scene.clock()), pull)
+    expected = touches(scene, exact(scene), pull)
     seen, made = touches(scene, moving, pull), []
     for wall, where in ((False, "between bodies"), (True, "at walls")):
         for quantity in ("restitution", "friction", "momentum"):
             values = np.array([getattr(t, quantity) for t in seen if t.with_wall == wall])
-            true = np.array([getattr(t, quantity) for t in exact if t.with_wall == wall])
+            true = np.array([getattr(t, quantity) for t in expected if t.with_wall == wall])
             if np.isfinite(values).any() and np.isfinite(true).any():
                 found = score(quantity, "", values)
                 name = f"{'momentum handed on' if quantity == 'momentum' else quantity} {where}"
@@ -366,7 +375,7 @@ def _digits(low: float, high: float) -> int:
     return int(np.clip(1 - np.floor(np.log10(half)), 0, 6)) if half > 0 and np.isfinite(half) else 4
 
 
-def _pull(structure: Structure, fit: Fit) -> Float[np.ndarray, " d"]:
+def constant_pull(structure: Structure, fit: Fit) -> Float[np.ndarray, " d"]:
     """Return the constant part of the acceleration, which is all that worlds with contacts have."""
     pull = np.zeros(2)
     for value, term in zip(fit.theta, structure.terms, strict=False):

@@ -103,7 +103,7 @@ def evaluate(
     symbols = [*state(tracks.names), *(sympy.Symbol(g) for g in tracks.given)]
     rows = [[term[k] for term in structure.terms] for k in range(len(tracks.names))]
     values = sympy.lambdify(symbols, rows, "numpy")(*q.T, *u.T, *given)
-    return np.stack([np.stack([np.broadcast_to(v, len(q)) for v in row], -1) for row in values], 1)
+    return np.stack([np.stack([np.broadcast_to(np.asarray(v, float), len(q)) for v in row], -1) for row in values], 1)
 
 
 def single(row: int, expression: sympy.Expr, size: int) -> Vector:

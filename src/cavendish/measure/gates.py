@@ -71,7 +71,7 @@ def still_share(scene: Scene, truth: Trajectory, imagined: Trajectory) -> Score:
 
 def vanished_share(scene: Scene, truth: Trajectory, imagined: Trajectory) -> Score:
     """Share of the bodies that are lost in the open, or never come back from behind a screen."""
-    seen = in_view(scene.draw(truth))
+    seen = in_view(scene.draw(truth), WELL_IN)
     seen[:, : scene.context] = False
     present = seen.sum(1) >= SHORTEST
     last = seen & (np.cumsum(seen, 1) > seen.sum(1, keepdims=True) - 3)

@@ -22,6 +22,7 @@ from cavendish.measure.tracks import Stretches
 SUBSTEPS = 3
 SUBSTEPS_WITH_FRICTION = 12  # where the law jumps when the motion turns back, every step may hide the instant
 ROUNDS = 30
+START_ROUNDS = 12
 NUDGE = 1e-6
 FLOOR = 1e-3  # m; no reader tells less, and no law is asked to
 
@@ -85,6 +86,25 @@ def shoot(law: Acceleration, tracks: Stretches, theta: Float[np.ndarray, " p"]) 
         pseudo = _pseudo(slopes, residual, start.shape[1], tracks, theta)
     count = int(seen.sum()) - start.size
     return Fit(theta, start, residual, count, pseudo)
+
+
+def start_free(law: Acceleration, tracks: Stretches) -> Fit:
+    """Fit nothing but the start of every stretch; each finds its own way, whatever the others do."""
+    seen, aim = np.isfinite(tracks.place), np.nan_to_num(tracks.place)
+    none = np.zeros(0)
+    start = np.concatenate([tracks.smooth(0)[:, 0], tracks.smooth(1)[:, 0]], -1)
+    with np.errstate(all="ignore"):
+        slopes, residual = _slopes(law, tracks, start, none, aim, seen)
+        for _ in range(START_ROUNDS):
+            trial = start + _step(slopes, residual, start.shape[1], 0.0)[1]
+            bent, missed = _slopes(law, tracks, trial, none, aim, seen)
+            total = np.nan_to_num((missed**2).sum((1, 2)), nan=np.inf)
+            better = total < (1 - 1e-6) * np.nan_to_num((residual**2).sum((1, 2)), nan=np.inf)
+            start[better], slopes[better], residual[better] = trial[better], bent[better], missed[better]
+            if not better.any():
+                break
+    clips = np.unique(tracks.clip)
+    return Fit(none, start, residual, int(seen.sum()) - start.size, np.zeros((len(clips), 0)))
 
 
 def scores(

@@ -22,6 +22,7 @@ from cavendish.motion import Metres, Seconds, Trajectory
 from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
 
+CARTESIAN = ("x", "y")
 SHORTEST = 6  # frames of a stretch
 WINDOW, DEGREE = 7, 4
 EDGE = 0.02  # m; how far a body may seem to stick out of the frame by the reader's error
@@ -49,11 +50,12 @@ class Stretches:
     def smooth(self, order: int) -> Float[np.ndarray, "s t q"]:
         """Return the smoothed coordinates or their first or second derivative in time."""
         out = np.full(self.place.shape, np.nan)
-        for k, place in enumerate(self.place):
-            length = int(np.isfinite(place[:, 0]).sum())
+        lengths = np.isfinite(self.place[:, :, 0]).sum(1)
+        for length in np.unique(lengths).tolist():
             window = min(WINDOW, length - 1 + length % 2)
-            degree = min(DEGREE, window - 1)
-            out[k, :length] = savgol_filter(place[:length], window, degree, order, self.step, axis=0)
+            alike = self.place[lengths == length, :length]
+            smoothed = savgol_filter(alike, window, min(DEGREE, window - 1), order, self.step, axis=1)
+            out[lengths == length, :length] = smoothed
         return out
 
     def jitter(self) -> Metres:
@@ -66,7 +68,7 @@ class Stretches:
 def coordinate_names(scene: Scene) -> tuple[str, ...]:
     """Return the functions of time whose second derivative the law gives; x and y where it gives none."""
     found = [name for e in scene.law.equations for name in re.findall(r"Derivative\((\w+)\(t\), t, t\)", e)]
-    return tuple(dict.fromkeys(found)) or ("x", "y")
+    return tuple(dict.fromkeys(found)) or CARTESIAN
 
 
 def masses(scene: Scene, moving: Trajectory) -> Float[np.ndarray, "b n"]:
@@ -81,12 +83,11 @@ def typical(values: Float[np.ndarray, "b t n"]) -> Float[np.ndarray, "b n"]:
         return np.asarray(np.nanmedian(values, axis=1))
 
 
-def stretches(scene: Scene, moving: Trajectory, free: Bool[np.ndarray, "b t n"]) -> Stretches:
+def stretches(scene: Scene, names: tuple[str, ...], moving: Trajectory, free: Bool[np.ndarray, "b t n"]) -> Stretches:
     """Cut tracks into stretches where they are free."""
     steps = np.diff(moving.time)
     if len(steps) < SHORTEST or np.ptp(steps) > 1e-3 * steps.mean():
         raise BadInputError(f"a law is read from at least {SHORTEST + 1} frames at one rate, got {len(moving.time)}")
-    names = coordinate_names(scene)
     place, given, metres, whole = _coordinates(scene, names, moving)
     found = free.all(-1, keepdims=True) if whole else free
     found = found & np.isfinite(place).all(-1)
