@@ -7,6 +7,7 @@ from cavendish.scenes.billiard import Billiard
 from cavendish.scenes.bouncing_ball import BouncingBall
 from cavendish.scenes.charged_particle import ChargedParticle
 from cavendish.scenes.collision import Collision
+from cavendish.scenes.composition import Composition
 from cavendish.scenes.coupled_springs import CoupledSprings
 from cavendish.scenes.drag_fall import DragFall
 from cavendish.scenes.hidden_mass import HiddenMass
@@ -41,6 +42,7 @@ AnyScene = (
     | RunawayMotion
     | AristotleFall
     | AttributeConflict
+    | Composition
     | Pushable
     | PushablePair
     | Platform
@@ -56,6 +58,7 @@ __all__ = [
     "BouncingBall",
     "ChargedParticle",
     "Collision",
+    "Composition",
     "CoupledSprings",
     "DragFall",
     "Factor",
