@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from cavendish.data.backdrop import Backdrop
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Trajectory
 from cavendish.render import render
@@ -25,10 +26,11 @@ from cavendish.video import Clip
 @final
 @dataclass(frozen=True)
 class Picture:
-    """How a scene is filmed: the size of a frame in pixels."""
+    """How a scene is filmed: the size of a frame in pixels, and what distracts behind it."""
 
     height: int = 128
     width: int = 128
+    backdrop: Backdrop | None = None  # distractors; none: a plain ground
 
 
 @final
@@ -76,7 +78,11 @@ class Split:
     def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
         """Make a batch of clips, in the order of the indices."""
         trajectory, actions = self._made(indices)
-        frames = render(self.scene.draw(trajectory), self.picture.height, self.picture.width)
+        drawing, backdrop = self.scene.draw(trajectory), self.picture.backdrop
+        frames = render(drawing, self.picture.height, self.picture.width)
+        if backdrop is not None:
+            split = (self.seed + self._fingerprint()) % 2**64
+            frames = backdrop.behind(drawing, frames, trajectory.time, [(split, int(i)) for i in indices])
         clock = torch.from_numpy(trajectory.time).float()
         pressed = None if actions is None else torch.from_numpy(actions).float()
         return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory, pressed)

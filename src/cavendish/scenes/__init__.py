@@ -10,6 +10,7 @@ from cavendish.scenes.collision import Collision
 from cavendish.scenes.composition import Composition
 from cavendish.scenes.coupled_springs import CoupledSprings
 from cavendish.scenes.drag_fall import DragFall
+from cavendish.scenes.hidden_friction import HiddenFriction
 from cavendish.scenes.hidden_mass import HiddenMass
 from cavendish.scenes.incline import Incline
 from cavendish.scenes.occlusion import Occlusion
@@ -22,6 +23,7 @@ from cavendish.scenes.pushable import Pushable, PushablePair
 from cavendish.scenes.runaway_motion import RunawayMotion
 from cavendish.scenes.scene import Factor, Law, Scene
 from cavendish.scenes.spring import Spring
+from cavendish.scenes.support import Support
 from cavendish.scenes.uniform_motion import UniformMotion
 
 AnyScene = (
@@ -43,14 +45,26 @@ AnyScene = (
     | AristotleFall
     | AttributeConflict
     | Composition
+    | Support
+    | HiddenFriction
     | Pushable
     | PushablePair
     | Platform
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
+# Lie detectors: gravity up, speed that feeds itself, mass-dependent fall, impacts that make or lose energy.
+WRONG_PHYSICS: tuple[AnyScene, ...] = (
+    Parabola(gravity=-2.5),
+    RunawayMotion(),
+    AristotleFall(),
+    Collision(restitution=1.3),
+    Collision(restitution=0.5),
+)
+
 __all__ = [
     "SCENES",
+    "WRONG_PHYSICS",
     "AnyScene",
     "AristotleFall",
     "AttributeConflict",
@@ -62,6 +76,7 @@ __all__ = [
     "CoupledSprings",
     "DragFall",
     "Factor",
+    "HiddenFriction",
     "HiddenMass",
     "Incline",
     "Law",
@@ -76,6 +91,7 @@ __all__ = [
     "RunawayMotion",
     "Scene",
     "Spring",
+    "Support",
     "UniformMotion",
     "scene_named",
 ]
