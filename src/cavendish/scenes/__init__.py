@@ -7,8 +7,10 @@ from cavendish.scenes.billiard import Billiard
 from cavendish.scenes.bouncing_ball import BouncingBall
 from cavendish.scenes.charged_particle import ChargedParticle
 from cavendish.scenes.collision import Collision
+from cavendish.scenes.composition import Composition
 from cavendish.scenes.coupled_springs import CoupledSprings
 from cavendish.scenes.drag_fall import DragFall
+from cavendish.scenes.hidden_friction import HiddenFriction
 from cavendish.scenes.hidden_mass import HiddenMass
 from cavendish.scenes.incline import Incline
 from cavendish.scenes.occlusion import Occlusion
@@ -21,6 +23,7 @@ from cavendish.scenes.pushable import Pushable, PushablePair
 from cavendish.scenes.runaway_motion import RunawayMotion
 from cavendish.scenes.scene import Factor, Law, Scene
 from cavendish.scenes.spring import Spring
+from cavendish.scenes.support import Support
 from cavendish.scenes.uniform_motion import UniformMotion
 
 AnyScene = (
@@ -41,14 +44,27 @@ AnyScene = (
     | RunawayMotion
     | AristotleFall
     | AttributeConflict
+    | Composition
+    | Support
+    | HiddenFriction
     | Pushable
     | PushablePair
     | Platform
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
+# Lie detectors: gravity up, speed that feeds itself, mass-dependent fall, impacts that make or lose energy.
+WRONG_PHYSICS: tuple[AnyScene, ...] = (
+    Parabola(gravity=-2.5),
+    RunawayMotion(),
+    AristotleFall(),
+    Collision(restitution=1.3),
+    Collision(restitution=0.5),
+)
+
 __all__ = [
     "SCENES",
+    "WRONG_PHYSICS",
     "AnyScene",
     "AristotleFall",
     "AttributeConflict",
@@ -56,9 +72,11 @@ __all__ = [
     "BouncingBall",
     "ChargedParticle",
     "Collision",
+    "Composition",
     "CoupledSprings",
     "DragFall",
     "Factor",
+    "HiddenFriction",
     "HiddenMass",
     "Incline",
     "Law",
@@ -73,6 +91,7 @@ __all__ = [
     "RunawayMotion",
     "Scene",
     "Spring",
+    "Support",
     "UniformMotion",
     "scene_named",
 ]
