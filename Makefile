@@ -21,6 +21,7 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/splits.py
 	$(BIN)/python benchmarks/training.py
 
 $(VENV)/installed: pyproject.toml

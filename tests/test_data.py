@@ -1,6 +1,7 @@
 """A split is a function: the same clip whoever asks, in whatever order, however many ask."""
 
 import hashlib
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -12,7 +13,16 @@ import pytest
 from cavendish.data import Picture, Split
 from cavendish.data.media import clips_in, read_clip, write_clip
 from cavendish.data.states import read_states, write_states
-from cavendish.data.study_grid import INSIDE, OUTSIDE, study_grid
+from cavendish.data.study_grid import (
+    COLLISION_INSIDE,
+    COLLISION_LARGE,
+    COLLISION_MIXED,
+    COLLISION_SMALL,
+    INSIDE,
+    OUTSIDE,
+    study_grid,
+    study_level,
+)
 from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.scenes import Collision, Parabola, UniformMotion
 from cavendish.scenes.scene import Scene
@@ -70,7 +80,14 @@ def test_flips_mirror_about_the_middle_of_the_world() -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"size": 0}, "size"), ({"flip": 1.5}, "flip"), ({"seed": -1}, "seed"), ({"region": "trian"}, "trian")],
+    [
+        ({"size": 0}, "size"),
+        ({"grid": (3, 4)}, "grid"),
+        ({"grid": (1, 1, 1, 5)}, "grid"),
+        ({"flip": 1.5}, "flip"),
+        ({"seed": -1}, "seed"),
+        ({"region": "trian"}, "trian"),
+    ],
 )
 def test_a_split_that_cannot_be_is_refused(change: dict[str, object], named: str) -> None:
     with pytest.raises(BadInputError, match=named):
@@ -84,8 +101,49 @@ def test_the_study_grids_have_the_study_s_counts() -> None:
         outside = study_grid(scene, OUTSIDE, rng)
         assert len(outside) == 992
         assert (outside[:, 0] >= 0.6 - 1e-9).sum() == 712  # what its evaluator keeps
-    with pytest.raises(BadInputError, match="one-ball"):
+    with pytest.raises(BadInputError, match="2 axes, expected 4"):
         study_grid(Collision(), INSIDE, np.random.default_rng(0))
+
+
+def test_the_study_s_collision_grids_have_its_counts() -> None:
+    groups = {"inside": COLLISION_INSIDE, "small": COLLISION_SMALL, "large": COLLISION_LARGE, "mixed": COLLISION_MIXED}
+    asked = {name: sum(math.prod(axis[2] for axis in group) for group in grid) for name, grid in groups.items()}
+    assert asked == {"inside": 256, "small": 666, "large": 904, "mixed": 636}
+    placed = {name: len(study_grid(Collision(), grid, np.random.default_rng(0))) for name, grid in groups.items()}
+    assert all(0.5 * asked[name] < placed[name] <= asked[name] for name in groups), placed
+
+
+@pytest.mark.parametrize(
+    ("level", "one", "two"), [("30K", 3e4, 28_224), ("300K", 3e5, 329_476), ("3M", 3e6, 3_407_716)]
+)
+def test_the_study_s_levels_are_grids(level: str, one: int, two: int) -> None:
+    for scene, size in ((UniformMotion(), one), (Parabola(), one), (Collision(), two)):
+        split = study_level(scene, level)
+        assert len(split) == size
+        first, last = split.trajectories(np.array([0, len(split) - 1])).factors
+        ranged = [factor for factor in scene.factors if factor.ranges]
+        assert np.array_equal(first[: len(ranged)], [factor.intervals("train")[0][0] for factor in ranged])
+        if scene.bodies == 1:
+            assert np.array_equal(last[: len(ranged)], [factor.intervals("train")[0][1] for factor in ranged])
+
+
+def test_a_grid_holds_every_point_once_and_no_position_twice() -> None:
+    split = Split(UniformMotion(), size=60, grid=(6, 10))
+    factors = split.trajectories(np.arange(60)).factors
+    assert len(np.unique(factors[:, :2], axis=0)) == 60
+    assert np.array_equal(np.unique(factors[:, 0]), np.linspace(0.7, 1.4, 6))
+    assert len(np.unique(factors[:, 2:])) == 120
+    asked = Split(UniformMotion(), "interpolation", 60, grid=(6, 10)).trajectories(np.arange(60)).factors
+    assert not np.isin(asked[:, 2:], factors[:, 2:]).any()
+
+
+def test_a_point_without_a_place_becomes_a_free_draw() -> None:
+    split = Split(Collision(), "train", 1, grid=(1, 1, 1, 1))
+    assert split.trajectories(np.array([0])).factors.shape == (1, 7)
+    crowded = study_level(Collision(), "30K")
+    rows = crowded.trajectories(np.arange(28_000, 28_200)).factors
+    grid = np.isin(rows[:, 0], np.linspace(0.5, 1.5, 8)) & np.isin(rows[:, 2], np.linspace(1, 4, 21))
+    assert 0 < (~grid).sum() < 200
 
 
 @pytest.mark.parametrize("kind", ["mp4", "gif", "png"])

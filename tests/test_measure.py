@@ -11,7 +11,14 @@ from cavendish.errors import BadInputError
 from cavendish.measure import MEASUREMENTS, scorecard
 from cavendish.measure.copying import case_index
 from cavendish.measure.distance import error_curve
-from cavendish.measure.motion import mean_velocity, scored_frames
+from cavendish.measure.motion import (
+    mean_velocity,
+    position_error,
+    scored_frames,
+    velocity_error_per_frame_x,
+    velocity_error_x,
+    velocity_error_y,
+)
 from cavendish.measure.results import MODEL, Entry, RegionResult, Results
 from cavendish.measure.score import score
 from cavendish.measure.study_ruler import study_velocity_error
@@ -36,17 +43,22 @@ def shifted(truth: Trajectory, velocity: float) -> Trajectory:
 
 def test_oracle_scores_perfectly(scene: Scene) -> None:
     truth = truth_of(scene)
-    assert all(s.value == 0 and s.high == 0 for s in scorecard(scene, truth, truth))
+    card = scorecard(scene, truth, truth)
+    assert all(s.value == 0 and s.high == 0 for s in card.scores[: len(MEASUREMENTS)])
+    for s in card.scores[len(MEASUREMENTS) :]:  # laws are integrated: a fraction of a millimetre is lost on the way
+        within = 0.3 if "noise" in s.name else 3e-3 if " off " in s.name else 3e-4
+        assert abs(s.value) < within, s.name
+        assert s.n > 0
 
 
 def test_planted_violation_is_found_and_grows_with_its_size(scene: Scene) -> None:
     truth = truth_of(scene)
-    found = [scorecard(scene, truth, shifted(truth, v)) for v in (0.05, 0.1, 0.2, 0.5, 1.0)]
-    for name in (HEADLINE, "velocity error x, per frame", "position error"):
-        values = [card[name].value for card in found]
-        assert np.all(np.diff(values) > 0), name
-    assert [card[HEADLINE].value for card in found] == pytest.approx([0.05, 0.1, 0.2, 0.5, 1.0], rel=1e-6)
-    assert all(card["velocity error y, time mean"].value == 0 for card in found)
+    sizes = (0.05, 0.1, 0.2, 0.5, 1.0)
+    for measure in (velocity_error_x, velocity_error_per_frame_x, position_error):
+        assert np.all(np.diff([measure(scene, truth, shifted(truth, v)).value for v in sizes]) > 0)
+    for v in sizes:
+        assert velocity_error_x(scene, truth, shifted(truth, v)).value == pytest.approx(v, rel=1e-6)
+        assert velocity_error_y(scene, truth, shifted(truth, v)).value == 0
 
 
 def test_a_frozen_ball_is_wrong_by_its_whole_speed() -> None:
@@ -173,6 +185,6 @@ def test_trajectories_that_do_not_match_are_refused() -> None:
         scorecard(scene, truth, replace(truth, time=truth.time * 2))
 
 
-def test_every_measurement_has_a_name_and_a_unit_of_its_own() -> None:
-    card = scorecard(UniformMotion(), truth_of(UniformMotion()), truth_of(UniformMotion()))
-    assert len({s.name for s in card}) == len(MEASUREMENTS)
+def test_every_measurement_has_a_name_of_its_own(scene: Scene) -> None:
+    card = scorecard(scene, truth_of(scene), truth_of(scene))
+    assert len({s.name for s in card}) == len(card.scores) > len(MEASUREMENTS)

@@ -87,6 +87,18 @@ def test_a_lesson_with_a_hole_leaves_out_what_is_asked_inside(hole: str) -> None
     assert one_ball_there.mean() > 0.05  # only the pair is new
 
 
+def test_three_boxes_of_speeds_can_be_left_out() -> None:
+    boxes = [((1.2, 2.2), (2.7, 3.7)), ((2.7, 3.7), (1.2, 2.2)), ((2.9, 3.5), (3.3, 3.9))]
+    for region, wanted in (("around-speeds-three", 0), ("inside-speeds-three", 300)):
+        pairs = sampled(Collision(), region, 300)[:, 2:4]
+        hits = [
+            ((a < pairs[:, 0]) & (pairs[:, 0] < b) & (c < pairs[:, 1]) & (pairs[:, 1] < d)) for (a, b), (c, d) in boxes
+        ]
+        assert np.any(hits, axis=0).sum() == wanted
+        if wanted:
+            assert min(np.sum(hits, axis=1)) > 50
+
+
 def test_the_flip_test_teaches_one_half_and_asks_the_other() -> None:
     slow, fast = sampled(UniformMotion(), "slow")[:, 1], sampled(UniformMotion(), "fast")[:, 1]
     assert slow.max() < 2.5 < fast.min()

@@ -16,6 +16,7 @@ class Clip:
     time: Float[Tensor, " t"]  # s
     world: World  # metres across and up the frame
     trajectory: Trajectory | None = None  # the truth, where it is known; models never look at it
+    actions: Float[Tensor, "*b t a"] | None = None  # the buttons pressed, where known; kept apart from learning
 
     def first(self, count: int) -> "Clip":
         """Keep the first `count` frames: the context that a model is given."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from cavendish.artefact import committed_folder
 from cavendish.data.media import contact_sheet, write_clip
@@ -25,11 +25,16 @@ def check_request(count: int, folder: Path) -> None:
 
 
 def commit_films(
-    folder: Path, frames: UInt8[np.ndarray, "b t h w c"], truth: Trajectory, scene: Scene, kind: Format
+    folder: Path,
+    frames: UInt8[np.ndarray, "b t h w c"],
+    truth: Trajectory,
+    scene: Scene,
+    kind: Format,
+    actions: Float[np.ndarray, "b t a"] | None = None,
 ) -> None:
     """Write all films of a folder, or none."""
     with committed_folder(folder) as private:
         for number, film in enumerate(frames):
             write_clip(film, private / f"clip_{number:04d}", kind, 1 / scene.step)
         contact_sheet(frames).save(private / "sheet.png")
-        write_states(private / "states.npz", truth, scene)
+        write_states(private / "states.npz", truth, scene, actions)

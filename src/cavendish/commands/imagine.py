@@ -1,4 +1,7 @@
-"""`cavendish imagine RUN`: let a trained model continue true beginnings, and save what it dreams."""
+"""`cavendish imagine RUN`: let a trained model continue true beginnings, and save what it dreams.
+
+`cavendish imagine KIT --pipeline FOLDER` lets an image-to-video pipeline answer a prompt kit.
+"""
 
 import sys
 from dataclasses import dataclass
@@ -7,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from cavendish.artefact import committed_folder
 from cavendish.commands.films import Format, check_request, commit_films
 from cavendish.data import Split
+from cavendish.data.kit import read_kit
+from cavendish.data.media import write_clip
 from cavendish.errors import BadInputError
+from cavendish.models.animator import Animator
 from cavendish.studies import load, read_study
 from cavendish.training import seeded
 
@@ -19,7 +26,11 @@ class Options:
     """Let a trained run continue true beginnings."""
 
     run: tyro.conf.Positional[Path]
-    """Run folder of `cavendish run` or `cavendish train`."""
+    """Run folder of `cavendish run` or `cavendish train`; with --pipeline, a prompt kit."""
+    pipeline: Path | None = None
+    """Folder of a diffusers image-to-video pipeline that answers the kit (extra `diffusers`)."""
+    steps: int | None = None
+    """With --pipeline: denoising steps; by default the pipeline's own."""
     region: str = "interpolation"
     """Where the beginnings are drawn from."""
     count: int = 8
@@ -35,6 +46,9 @@ class Options:
 def main(arguments: list[str]) -> None:
     """Imagine, save, and say where."""
     options = tyro.cli(Options, args=arguments, prog="cavendish imagine")
+    if options.pipeline is not None:
+        _answer(options, options.pipeline)
+        return
     study = read_study(options.run)
     check_request(options.count, options.out)
     model = load(options.run)
@@ -47,3 +61,16 @@ def main(arguments: list[str]) -> None:
         raise BadInputError(f"{options.run}: this model imagines features, not pictures; nothing to film")
     commit_films(options.out, dreams.frames.numpy(), clip.trajectory, scene, options.format)
     sys.stdout.write(f"{options.count} imagined clips ({options.region}) in {options.out}\n")
+
+
+def _answer(options: Options, pipeline: Path) -> None:
+    """Let a pipeline continue every first frame of a kit, and save its films under the prompts' names."""
+    kit = read_kit(options.run)
+    check_request(len(kit.prompts), options.out)
+    animator = Animator(pipeline, options.steps)
+    with committed_folder(options.out) as private:
+        for number, (prompt, given) in enumerate(zip(kit.prompts, kit.contexts(), strict=True)):
+            generator = seeded(options.seed, number)
+            film = animator.animate(given[0], prompt.caption, kit.frames, kit.fps, generator)
+            write_clip(film, private / prompt.name, options.format, kit.fps)
+    sys.stdout.write(f"{len(kit.prompts)} answers of {pipeline} in {options.out}\n")

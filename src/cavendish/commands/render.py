@@ -1,4 +1,4 @@
-"""`cavendish render SCENE`: film true clips, with their states and a contact sheet."""
+"""`cavendish render SCENE`: film true clips, with their states and a contact sheet; `--prompts`: a prompt kit."""
 
 import sys
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import tyro
 
 from cavendish.commands.films import Format, check_request, commit_films
 from cavendish.data import Picture, Split
+from cavendish.data.kit import write_kit
 from cavendish.scenes import scene_named
 
 
@@ -30,6 +31,8 @@ class Options:
     """Height and width of a frame in pixels."""
     seed: int = 0
     """Seed of the draw."""
+    prompts: bool = False
+    """Write a kit of first frames, context clips and captions for any image-to-video model instead of whole films."""
 
 
 def main(arguments: list[str]) -> None:
@@ -38,7 +41,12 @@ def main(arguments: list[str]) -> None:
     scene = scene_named(options.scene)()
     check_request(options.count, options.out)
     split = Split(scene, options.region, options.count, options.seed, Picture(options.size, options.size))
+    if options.prompts:
+        write_kit(options.out, split)
+        sys.stdout.write(f"{options.count} prompts of {scene.name()} ({options.region}) in {options.out}\n")
+        return
     clip = split.clips(np.arange(options.count))
     assert clip.trajectory is not None
-    commit_films(options.out, clip.frames.numpy(), clip.trajectory, scene, options.format)
+    actions = None if clip.actions is None else clip.actions.numpy()
+    commit_films(options.out, clip.frames.numpy(), clip.trajectory, scene, options.format, actions)
     sys.stdout.write(f"{options.count} clips of {scene.name()} ({options.region}) in {options.out}\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from cavendish.scenes import SCENES, Scene
+from cavendish.scenes import SCENES, Playable, Scene
 from cavendish.scenes.scene import Intervals
 
 
@@ -37,6 +37,7 @@ def card(kind: type[Scene]) -> dict[str, object]:
         "world": {"width": kind.world.width, "height": kind.world.height, "unit": "m"},
         "clock": {"frames": kind.frames, "step": kind.step, "unit": "s", "context": kind.context},
         "regions": list(kind.regions()),
+        "buttons": list(kind.controls) if issubclass(kind, Playable) else [],
         "factors": [
             {"name": f.name, "unit": f.unit, "ranges": _spans(f.ranges), "lessons": _spans(f.lessons)}
             for f in kind.factors
@@ -52,6 +53,8 @@ def _text(card: dict[str, object]) -> str:
     lines = [f"{card['name']}: {card['about']}"]
     lines += [f"    law      {equation}" for equation in card["law"]]  # type: ignore[attr-defined]
     lines += [f"    regions  {', '.join(card['regions'])}"]  # type: ignore[arg-type]
+    if card["buttons"]:
+        lines += [f"    buttons  {', '.join(card['buttons'])}"]  # type: ignore[arg-type]
     for factor in card["factors"]:  # type: ignore[attr-defined]
         ranges = [
             f"{region} {' or '.join(f'{low:g} to {high:g}' for low, high in spans)}"

@@ -1,5 +1,6 @@
 """Clips as functions of an index, and video files at the border."""
 
+from cavendish.data.backdrop import Backdrop
 from cavendish.data.split import Picture, Split
 
-__all__ = ["Picture", "Split"]
+__all__ = ["Backdrop", "Picture", "Split"]

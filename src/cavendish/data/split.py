@@ -7,27 +7,30 @@ never share a position by accident.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
+from cavendish.data.backdrop import Backdrop
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Trajectory
 from cavendish.render import render
-from cavendish.scenes import AnyScene
+from cavendish.scenes import AnyScene, Playable
 from cavendish.video import Clip
 
 
 @final
 @dataclass(frozen=True)
 class Picture:
-    """How a scene is filmed: the size of a frame in pixels."""
+    """How a scene is filmed: the size of a frame in pixels, and what distracts behind it."""
 
     height: int = 128
     width: int = 128
+    backdrop: Backdrop | None = None  # distractors; none: a plain ground
 
 
 @final
@@ -41,6 +44,7 @@ class Split:
     seed: int = 0
     picture: Picture = Picture()
     flip: float = 0.0  # share of clips mirrored left to right; the study trains with 0.5
+    grid: tuple[int, ...] = ()  # points per ranged factor, the last one fastest; none: random draws
 
     def __post_init__(self) -> None:
         """Refuse what could never yield a clip."""
@@ -56,6 +60,9 @@ class Split:
             )
         if not 0 <= self.seed < 2**64:
             raise BadInputError(f"seed = {self.seed}, expected 0 to 2^64 - 1")
+        ranged = [factor for factor in self.scene.factors if factor.ranges]
+        if self.grid and (len(self.grid) != len(ranged) or min(self.grid) < 1 or math.prod(self.grid) != self.size):
+            raise BadInputError(f"grid = {self.grid}, expected {len(ranged)} numbers whose product is size {self.size}")
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -65,27 +72,48 @@ class Split:
         """Make clip `index`, without a batch axis."""
         batch = self.clips(np.array([index]))
         assert batch.trajectory is not None
-        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0])
+        actions = None if batch.actions is None else batch.actions[0]
+        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0], actions)
 
     def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
         """Make a batch of clips, in the order of the indices."""
-        trajectory = self.trajectories(indices)
-        frames = render(self.scene.draw(trajectory), self.picture.height, self.picture.width)
+        trajectory, actions = self._made(indices)
+        drawing, backdrop = self.scene.draw(trajectory), self.picture.backdrop
+        frames = render(drawing, self.picture.height, self.picture.width)
+        if backdrop is not None:
+            split = (self.seed + self._fingerprint()) % 2**64
+            frames = backdrop.behind(drawing, frames, trajectory.time, [(split, int(i)) for i in indices])
         clock = torch.from_numpy(trajectory.time).float()
-        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory)
+        pressed = None if actions is None else torch.from_numpy(actions).float()
+        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory, pressed)
 
     def trajectories(self, indices: Int[np.ndarray, " b"]) -> Trajectory:
         """Make the motion of a batch of clips without filming it."""
+        return self._made(indices)[0]
+
+    def _made(self, indices: Int[np.ndarray, " b"]) -> tuple[Trajectory, Float[np.ndarray, "b t a"] | None]:
         fingerprint = self._fingerprint()
-        factors, mirrored = [], []
+        factors, mirrored, actions = [], [], []
         for index in np.asarray(indices).tolist():
             if not 0 <= index < self.size:
                 raise IndexError(f"clip {index} of a split of {self.size}")
             rng = np.random.Generator(np.random.Philox(key=[self.seed, fingerprint], counter=[0, 0, 0, index]))
             mirrored.append(rng.random() < self.flip)
-            factors.append(self.scene.sample(self.region, rng))
-        truth = self.scene.simulate(np.array(factors), self.scene.clock())
-        return mirror(truth, self.scene.world.width, np.array(mirrored))
+            factors.append(self.scene.sample(self.region, rng, self._point(index)))
+            if isinstance(self.scene, Playable):
+                actions.append(self.scene.policy(factors[-1], self.region, rng))
+        pressed = np.array(actions) if actions else None
+        truth = self.scene.simulate(np.array(factors), self.scene.clock(), pressed)
+        return mirror(truth, self.scene.world.width, np.array(mirrored)), pressed
+
+    def _point(self, index: int) -> dict[str, float]:
+        """Return the values of a clip's ranged factors on the grid; nothing where there is no grid."""
+        point = {}
+        for factor, count in reversed(list(zip((f for f in self.scene.factors if f.ranges), self.grid, strict=False))):
+            (low, high), *_ = factor.intervals(self.region)
+            index, number = divmod(index, count)
+            point[factor.name] = float(np.linspace(low, high, count)[number])
+        return point
 
     def _fingerprint(self) -> int:
         identity = f"{self.scene.name()} {sorted(self.scene.constants().items())} {self.region}"

@@ -2,24 +2,31 @@
 
 position  clip x time x body x axis [m]   velocity  the same [m/s]   time [s]
 radius    clip x time x body [m]          factors   clip x factor, named by factor_names
+actions   clip x time x 1, numbers of the buttons named by action_names: only where a world has buttons
 """
 
 import zipfile
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.motion import Trajectory
-from cavendish.scenes import Scene
+from cavendish.scenes import Playable, Scene
 
 FIELDS = ("position", "velocity", "time", "radius", "factors")
 
 
-def write_states(path: Path, truth: Trajectory, scene: Scene) -> None:
-    """Write the states of a batch of clips."""
-    names = np.array([factor.name for factor in scene.factors])
-    np.savez(path, factor_names=names, **{field: getattr(truth, field) for field in FIELDS})
+def write_states(
+    path: Path, truth: Trajectory, scene: Scene, actions: Float[np.ndarray, "b t a"] | None = None
+) -> None:
+    """Write the states of a batch of clips, and the buttons pressed where there are any."""
+    arrays = {field: getattr(truth, field) for field in FIELDS}
+    arrays["factor_names"] = np.array([factor.name for factor in scene.factors])
+    if actions is not None and isinstance(scene, Playable):
+        arrays |= {"actions": actions.astype(np.uint8), "action_names": np.array(scene.controls)}
+    np.savez(path, **arrays)
 
 
 def read_states(path: Path) -> Trajectory:

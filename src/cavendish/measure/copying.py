@@ -3,16 +3,32 @@
 For every clip, with time-mean velocities u (truth), c (nearest training clip) and v (imagined),
     index = |v - u| / (|v - u| + |v - c|):     0 follows the truth, 1 follows the training case.
 It says something only where truth and case differ, |u - c| > 0.1 m/s: outside the training range.
+    pull towards the range   slope of (v - u) on (nearest taught speed - u): 0 free, 1 held fast
+    code length     bits for the imagined places to within a millimetre, as a law with P constants and the residual
+                    it leaves, or as the index of a training case and the residual it leaves (Rissanen 1978):
+                    N log2(sigma sqrt(2 pi e) / mm) + P / 2 log2 N,     N log2(...) + clips log2(cases)
+    bimodality      inside a gap of taught speeds: b = (skewness^2 + 1) / kurtosis of where in the gap imagined
+                    speeds lie; 5/9 is a flat spread, more is two heaps at the ends (SAS; Pfister et al. 2013)
+    conflict        of two attributes taught together and asked apart, which one is kept: a matrix of probabilities
+                    with Wilson intervals (Kang et al. 2024, section 5: colour > size > velocity > shape)
 """
 
-import numpy as np
+import math
+from dataclasses import dataclass
 
-from cavendish.measure.motion import mean_velocity
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import stats
+
+from cavendish.measure.motion import mean_velocity, scored_frames
 from cavendish.measure.score import Score, score
-from cavendish.motion import Trajectory
+from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import Scene
+from cavendish.scenes.attribute_conflict import LOOKS
 
 APART = 0.1  # m/s
+GRAIN: Metres = 1e-3
+KEPT = 0.15  # share by which size or speed may be off and still be kept
 
 
 def case_index(scene: Scene, truth: Trajectory, case: Trajectory, imagined: Trajectory) -> Score:
@@ -23,3 +39,125 @@ def case_index(scene: Scene, truth: Trajectory, case: Trajectory, imagined: Traj
     total = to_truth + to_case
     index = np.where(telling & (total > 0), to_truth / np.where(total > 0, total, 1), np.nan)
     return score("case index", "", index)
+
+
+def pull_towards_range(
+    truth: Float[np.ndarray, " b"], imagined: Float[np.ndarray, " b"], taught: tuple[float, float]
+) -> Score:
+    """Return how far imagined values are drawn from the true ones to the nearest taught one; the slope is a curve's.
+
+    `measure.distance.error_curve` of (imagined - true) over the factor is that curve.
+    """
+    way = np.clip(truth, *taught) - truth
+    moved = np.where(np.abs(way) > APART, (imagined - truth) / np.where(way == 0, 1, way), np.nan)
+    return score("pull towards the taught range", "", moved)
+
+
+@dataclass(frozen=True)
+class CodeLength:
+    """Bits to write imagined places down, in two ways."""
+
+    law: float
+    cases: float
+
+    @property
+    def shorter_by(self) -> float:
+        """Return how many bits the law saves; negative where copying explains more."""
+        return self.cases - self.law
+
+
+def code_length(
+    scene: Scene,
+    truth: Trajectory,
+    imagined: Trajectory,
+    law_residual: Score,
+    case: Trajectory,
+    counts: tuple[int, int],
+) -> CodeLength:
+    """Compare the law's code with the nearest cases'; `counts`: constants of the law, number of training cases.
+
+    Only clips with a law residual are written down; the case's code may shift the case to start where the clip does.
+    """
+    constants, cases = counts
+    residual = np.array(law_residual.values)
+    scored = scored_frames(scene, truth) & ~imagined.lost & ~case.lost
+    bits_law, bits_case, total = 0.0, 0.0, 0
+    for clip in np.flatnonzero(np.isfinite(residual)):
+        seen = scored[clip]
+        if not seen.any():
+            continue
+        apart = (imagined.position - case.position)[clip]
+        apart = apart - np.nanmean(np.where(seen[..., None], apart, np.nan)[:, seen.any(0)], (0, 1))
+        numbers = 2 * int(seen.sum())
+        bits_law += numbers * _bits(residual[clip])
+        bits_case += numbers * _bits(float(np.sqrt((apart[seen] ** 2).mean()))) + math.log2(cases)
+        total += numbers
+    return CodeLength(bits_law + 0.5 * constants * math.log2(max(total, 2)), bits_case)
+
+
+def _bits(spread: Metres) -> float:
+    return math.log2(max(spread, GRAIN) * math.sqrt(2 * math.pi * math.e) / GRAIN)
+
+
+def bimodality(imagined: Float[np.ndarray, " b"], gap: tuple[float, float]) -> Score:
+    """Return the bimodality of speeds imagined where true speeds lie inside a gap of the taught ones."""
+    place = (imagined[np.isfinite(imagined)] - gap[0]) / (gap[1] - gap[0])
+    if place.size < 8 or np.ptp(place) < 1e-6:
+        return score("bimodality", "", np.array([np.nan]))
+    n = place.size
+    whole, kept = _sarle(place), np.arange(n)
+    pseudo = np.array([n * whole - (n - 1) * _sarle(place[kept != k]) for k in range(n)])
+    return score("bimodality", "", pseudo)
+
+
+def _sarle(place: Float[np.ndarray, " b"]) -> float:
+    return float((stats.skew(place) ** 2 + 1) / stats.kurtosis(place, fisher=False))
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How often an attribute keeps what the first frames show."""
+
+    attribute: str
+    share: float
+    low: float  # Wilson, 95 %
+    high: float
+    n: int
+
+
+def attribute_conflict(truth: Trajectory, imagined: Trajectory, context: int) -> tuple[Keeping, ...]:
+    """Return, for clips of `attribute-conflict`, how often colour, shape, size and velocity are kept to the end.
+
+    The look at the end is the one found in most of the last quarter of the frames; a clip without any is left out.
+    Rows of the conflict matrix are regions (pairs taught together, asked apart), columns these attributes.
+    """
+    shown = np.argmax((truth.position[:, 0, :, 0] > 0).astype(int), axis=-1)
+    late = slice(-max((truth.position.shape[1] - context) // 4, 1), None)
+    found = (~imagined.lost[:, late]).sum(1)
+    seen, look = found.max(-1) > 0, found.argmax(-1)
+    clips = np.arange(len(shown))
+    colour, shape = np.array(LOOKS).T
+    radius = _late(imagined.radius[clips, late, look])
+    path = imagined.position[clips, late, look, 0]
+    speed = _late(np.diff(path, axis=1) / np.diff(imagined.time[late])) if path.shape[1] > 1 else _late(path)
+    size = np.abs(radius / truth.radius[clips, 0, shown] - 1) < KEPT
+    pace = np.abs(speed / truth.velocity[clips, 0, shown, 0] - 1) < KEPT
+    same = {
+        "colour": colour[look] == colour[shown],
+        "shape": shape[look] == shape[shown],
+        "size": size,
+        "velocity": pace,
+    }
+    return tuple(_keeping(name, kept[seen]) for name, kept in same.items())
+
+
+def _late(values: Float[np.ndarray, "b t"]) -> Float[np.ndarray, " b"]:
+    return np.asarray(np.ma.filled(np.ma.masked_invalid(values).mean(1), np.nan))
+
+
+def _keeping(name: str, kept: Bool[np.ndarray, " b"]) -> Keeping:
+    if not kept.size:
+        return Keeping(name, math.nan, math.nan, math.nan, 0)
+    found = stats.binomtest(int(kept.sum()), kept.size)
+    bounds = found.proportion_ci(0.95, "wilson")
+    return Keeping(name, float(kept.mean()), float(bounds.low), float(bounds.high), kept.size)

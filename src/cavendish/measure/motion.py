@@ -20,6 +20,7 @@ from cavendish.scenes.looks import in_view
 
 JUMP = 0.1  # m/s; a sudden change of the true velocity's slope beyond this is an impact
 AXES = {"x": 0, "y": 1}
+SLOW = 0.1  # m/s; below it a direction says nothing
 
 
 def scored_frames(scene: Scene, truth: Trajectory) -> Bool[np.ndarray, "b t n"]:
@@ -66,6 +67,17 @@ def lost_share(scene: Scene, truth: Trajectory, imagined: Trajectory) -> Score:
     scored = scored_frames(scene, truth)
     lost = np.where(scored, imagined.lost, False).sum((1, 2))
     return score("lost share", "", lost / np.maximum(scored.sum((1, 2)), 1))
+
+
+def reversed_share(scene: Scene, truth: Trajectory, imagined: Trajectory) -> Score:
+    """Share of the bodies whose mean imagined velocity points against the true one."""
+    u, v = mean_velocity(scene, truth, truth), mean_velocity(scene, truth, imagined)
+    speed = np.minimum(np.linalg.norm(u, axis=-1), np.linalg.norm(v, axis=-1))
+    telling = np.nan_to_num(speed) > SLOW
+    against = telling & ((u * v).sum(-1) < 0)
+    asked = np.isfinite(u).all(-1) & np.isfinite(v).all(-1)
+    share = against.sum(1) / np.maximum(asked.sum(1), 1)
+    return score("reversed share", "", np.where(asked.any(1), share, np.nan))
 
 
 def mean_velocity(scene: Scene, truth: Trajectory, moving: Trajectory) -> Float[np.ndarray, "b n d"]:

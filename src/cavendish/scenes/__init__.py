@@ -7,17 +7,23 @@ from cavendish.scenes.billiard import Billiard
 from cavendish.scenes.bouncing_ball import BouncingBall
 from cavendish.scenes.charged_particle import ChargedParticle
 from cavendish.scenes.collision import Collision
+from cavendish.scenes.composition import Composition
 from cavendish.scenes.coupled_springs import CoupledSprings
 from cavendish.scenes.drag_fall import DragFall
+from cavendish.scenes.hidden_friction import HiddenFriction
 from cavendish.scenes.hidden_mass import HiddenMass
 from cavendish.scenes.incline import Incline
 from cavendish.scenes.occlusion import Occlusion
 from cavendish.scenes.orbit import Orbit
 from cavendish.scenes.parabola import Parabola
 from cavendish.scenes.pendulum import Pendulum
+from cavendish.scenes.platform import Platform
+from cavendish.scenes.playable import Playable
+from cavendish.scenes.pushable import Pushable, PushablePair
 from cavendish.scenes.runaway_motion import RunawayMotion
 from cavendish.scenes.scene import Factor, Law, Scene
 from cavendish.scenes.spring import Spring
+from cavendish.scenes.support import Support
 from cavendish.scenes.uniform_motion import UniformMotion
 
 AnyScene = (
@@ -38,11 +44,27 @@ AnyScene = (
     | RunawayMotion
     | AristotleFall
     | AttributeConflict
+    | Composition
+    | Support
+    | HiddenFriction
+    | Pushable
+    | PushablePair
+    | Platform
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
+# Lie detectors: gravity up, speed that feeds itself, mass-dependent fall, impacts that make or lose energy.
+WRONG_PHYSICS: tuple[AnyScene, ...] = (
+    Parabola(gravity=-2.5),
+    RunawayMotion(),
+    AristotleFall(),
+    Collision(restitution=1.3),
+    Collision(restitution=0.5),
+)
+
 __all__ = [
     "SCENES",
+    "WRONG_PHYSICS",
     "AnyScene",
     "AristotleFall",
     "AttributeConflict",
@@ -50,9 +72,11 @@ __all__ = [
     "BouncingBall",
     "ChargedParticle",
     "Collision",
+    "Composition",
     "CoupledSprings",
     "DragFall",
     "Factor",
+    "HiddenFriction",
     "HiddenMass",
     "Incline",
     "Law",
@@ -60,9 +84,14 @@ __all__ = [
     "Orbit",
     "Parabola",
     "Pendulum",
+    "Platform",
+    "Playable",
+    "Pushable",
+    "PushablePair",
     "RunawayMotion",
     "Scene",
     "Spring",
+    "Support",
     "UniformMotion",
     "scene_named",
 ]

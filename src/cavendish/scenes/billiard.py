@@ -6,13 +6,14 @@ so a video of this world can be foretold for a few impacts and no further: an ho
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import ClassVar, final
 
 import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
+from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory, World
 from cavendish.scenes.looks import BLUE, GREEN, RED
 from cavendish.scenes.scene import (
     Factor,
@@ -69,17 +70,9 @@ class Billiard(Scene):
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Scatter the balls over the box, a tenth of a metre apart or more."""
-        size = np.array([self.world.width, self.world.height])
-        taken: list[tuple[float, float, float]] = []
         for colour in BALLS:
-            radius = chosen[f"radius_{colour}"]
-            x, y = (float(value) for value in rng.uniform(radius, size - radius))
-            if any(np.hypot(x - a, y - b) < radius + r + 0.1 for a, b, r in taken):
-                return False
-            taken.append((x, y, radius))
-            chosen[f"x_{colour}"], chosen[f"y_{colour}"] = x, y
             chosen[f"heading_{colour}"] = float(rng.uniform(0.0, 2 * np.pi))
-        return True
+        return scattered(BALLS, chosen, self.world, rng)
 
     def simulate(
         self,
@@ -99,23 +92,12 @@ class Billiard(Scene):
             for name in ("radius", "speed", "heading", "x", "y")
         )
         start = np.stack([x, y], -1)
-        self._check(start, radius)
+        check_start(self.name(), start, radius, self.world)
         velocity = speed[..., None] * np.stack([np.cos(heading), np.sin(heading)], -1)
         mass, box = self.density * np.pi * radius**2, np.array([self.world.width, self.world.height])
         games = [play(*clip, box, time) for clip in zip(start, velocity, radius, mass, strict=True)]
         places, speeds = np.stack([game[0] for game in games]), np.stack([game[1] for game in games])
         return assemble(time, places, speeds, radius, factors)
-
-    def _check(self, start: Float[np.ndarray, "b n d"], radius: Float[np.ndarray, "b n"]) -> None:
-        """Refuse balls that overlap each other or a wall at the start."""
-        size = np.array([self.world.width, self.world.height])
-        room = np.minimum(start, size - start).min(-1) - radius
-        if (room < -TOUCHING).any():
-            raise BadInputError(f"{self.name()}: a ball overlaps a wall at the start by {-room.min():g} m")
-        for i, j in ((0, 1), (0, 2), (1, 2)):
-            gap = np.linalg.norm(start[:, j] - start[:, i], axis=-1) - radius[:, i] - radius[:, j]
-            if (gap < -TOUCHING).any():
-                raise BadInputError(f"{self.name()}: the balls overlap at the start (gap {gap.min():g} m)")
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red, a blue and a green disc on white."""
@@ -125,3 +107,28 @@ class Billiard(Scene):
         """Total kinetic energy."""
         mass = disc_mass(trajectory, self.density)
         return {"energy [J]": 0.5 * (mass * (trajectory.velocity**2).sum(-1)).sum(-1)}
+
+
+def scattered(balls: tuple[str, ...], chosen: dict[str, float], world: World, rng: np.random.Generator) -> bool:
+    """Draw places for balls, a tenth of a metre apart or more; return False if two of them came too near."""
+    size = np.array([world.width, world.height])
+    taken: list[tuple[float, float, float]] = []
+    for colour in balls:
+        radius = chosen[f"radius_{colour}"]
+        x, y = (float(value) for value in rng.uniform(radius, size - radius))
+        if any(np.hypot(x - a, y - b) < radius + r + 0.1 for a, b, r in taken):
+            return False
+        taken.append((x, y, radius))
+        chosen[f"x_{colour}"], chosen[f"y_{colour}"] = x, y
+    return True
+
+
+def check_start(name: str, start: Float[np.ndarray, "b n d"], radius: Float[np.ndarray, "b n"], world: World) -> None:
+    """Refuse balls that overlap each other or a wall at the start."""
+    room = np.minimum(start, np.array([world.width, world.height]) - start).min(-1) - radius
+    if (room < -TOUCHING).any():
+        raise BadInputError(f"{name}: a ball overlaps a wall at the start by {-room.min():g} m")
+    for i, j in combinations(range(start.shape[1]), 2):
+        gap = np.linalg.norm(start[:, j] - start[:, i], axis=-1) - radius[:, i] - radius[:, j]
+        if (gap < -TOUCHING).any():
+            raise BadInputError(f"{name}: the balls overlap at the start (gap {gap.min():g} m, expected >= 0)")

@@ -6,7 +6,8 @@ With signed speeds u1, u2, masses m_i = density pi r_i^2 and restitution e, afte
 at the exact instant t* = (x2 - x1 - r1 - r2) / (u1 - u2); free flight before and after.
 At rest an impulse of zero duration: x is continuous, u jumps, and u(t*) is the speed after.
 Ranges and placement: Kang et al. 2024 (arXiv 2411.02385), two-ball collision generators. So are the lessons
-with a hole: `around-...` leaves a square of the plane of both speeds (or radii) out, `inside-...` is that square.
+with a hole: `around-...` leaves a square of the plane of both speeds (or radii) out, or three of them, and
+`inside-...` asks there.
 """
 
 from collections.abc import Mapping
@@ -34,21 +35,31 @@ from cavendish.scenes.scene import (
 
 TOUCHING = 1e-9  # m; balls that start in touch may overlap by rounding
 
-# Squares held out of the training plane; around the last of the speeds an L remains: one ball at most 1.25 m/s.
-SPEED_HOLES: Mapping[str, Interval] = {
-    "speeds-2-3": (2.0, 3.0),
-    "speeds-1.75-3.25": (1.75, 3.25),
-    "speeds-1.5-3.5": (1.5, 3.5),
-    "speeds-1.25-3.75": (1.25, 3.75),
-    "speeds-1.1-3.9": (1.1, 3.9),
-    "speeds-1.25-4": (1.25, 4.0),
+Box = tuple[Interval, Interval]  # of the red and of the blue ball
+
+
+def _square(low: float, high: float) -> tuple[Box, ...]:
+    return (((low, high), (low, high)),)
+
+
+# Boxes held out of the training plane; around the last square of the speeds an L remains: one ball at most 1.25 m/s.
+SPEED_HOLES: Mapping[str, tuple[Box, ...]] = {
+    "speeds-2-3": _square(2.0, 3.0),
+    "speeds-1.75-3.25": _square(1.75, 3.25),
+    "speeds-1.5-3.5": _square(1.5, 3.5),
+    "speeds-1.25-3.75": _square(1.25, 3.75),
+    "speeds-1.1-3.9": _square(1.1, 3.9),
+    "speeds-1.25-4": _square(1.25, 4.0),
+    "speeds-three": (((1.2, 2.2), (2.7, 3.7)), ((2.7, 3.7), (1.2, 2.2)), ((2.9, 3.5), (3.3, 3.9))),
 }
-RADIUS_HOLES: Mapping[str, Interval] = {"radii-0.8-1.2": (0.8, 1.2)}
+RADIUS_HOLES: Mapping[str, tuple[Box, ...]] = {"radii-0.8-1.2": _square(0.8, 1.2)}
 
 
-def _with_holes(factor: Factor, holes: Mapping[str, Interval]) -> Factor:
+def _with_holes(factor: Factor, holes: Mapping[str, tuple[Box, ...]]) -> Factor:
+    ball = ("red", "blue").index(factor.name.rpartition("_")[2])
     around = {f"around-{name}": factor.intervals("train") for name in holes}
-    return replace(factor, lessons=around | {f"inside-{name}": (hole,) for name, hole in holes.items()})
+    inside = {f"inside-{name}": tuple(box[ball] for box in boxes) for name, boxes in holes.items()}
+    return replace(factor, lessons=around | inside)
 
 
 @final
@@ -88,9 +99,9 @@ class Collision(Scene):
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Put the balls 8 (OOD: 4) to 24 frames before impact, both fully inside the world."""
         r1, r2 = chosen["radius_red"], chosen["radius_blue"]
-        if _in_hole(region, SPEED_HOLES, chosen["speed_red"], chosen["speed_blue"]):
+        if not _belongs(region, SPEED_HOLES, chosen["speed_red"], chosen["speed_blue"]):
             return False
-        if _in_hole(region, RADIUS_HOLES, r1, r2):
+        if not _belongs(region, RADIUS_HOLES, r1, r2):
             return False
         closing = self.step * (chosen["speed_red"] + chosen["speed_blue"])
         earliest = 4 if region.startswith("ood") else 8
@@ -101,7 +112,7 @@ class Collision(Scene):
         if farthest < nearest:
             return False
         gap = rng.uniform(nearest, farthest)
-        chosen["x_red"] = float(rng.uniform(r1, self.world.width - r2 - gap))
+        chosen["x_red"] = float(rng.uniform(r1, max(r1, self.world.width - r2 - gap)))
         chosen["x_blue"] = chosen["x_red"] + float(gap)
         largest = max(r1, r2)
         chosen["y"] = float(rng.uniform(largest + 0.5, self.world.height - 0.5 - largest))
@@ -149,12 +160,13 @@ class Collision(Scene):
         return kept
 
 
-def _in_hole(region: str, holes: Mapping[str, Interval], first: float, second: float) -> bool:
-    """Tell whether a pair lies in the square that the region leaves out."""
-    if not region.startswith("around-") or region.removeprefix("around-") not in holes:
-        return False
-    low, high = holes[region.removeprefix("around-")]
-    return low < first < high and low < second < high
+def _belongs(region: str, holes: Mapping[str, tuple[Box, ...]], first: float, second: float) -> bool:
+    """Tell whether a region teaches (around its boxes) or asks (inside one of them) a pair."""
+    side, _, name = region.partition("-")
+    if name not in holes:
+        return True
+    inside = any(a < first < b and c < second < d for (a, b), (c, d) in holes[name])
+    return inside == (side == "inside")
 
 
 def speeds_after(

@@ -10,6 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Interval = tuple[float, float]
 Intervals = tuple[Interval, ...]
+EMPTY: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class Factor:
     unit: str
     ranges: Mapping[str, Intervals]
     lessons: Mapping[str, Intervals] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a range that nothing could be drawn from."""
+        for region, spans in (*self.ranges.items(), *self.lessons.items()):
+            for low, high in spans:
+                if not -np.inf < low <= high < np.inf:
+                    raise BadInputError(
+                        f"factor '{self.name}': range ({low:g}, {high:g}) {self.unit} in region '{region}', "
+                        "expected finite low <= high"
+                    )
 
     def intervals(self, region: str) -> Intervals:
         """Return the intervals from which this factor is drawn in a region."""
@@ -148,17 +160,21 @@ class Scene(ABC):
         """Return the scene's own time grid in seconds, starting at 0."""
         return np.arange(cls.frames) * cls.step
 
-    def sample(self, region: str, rng: np.random.Generator) -> Float[np.ndarray, " f"]:
+    def sample(
+        self, region: str, rng: np.random.Generator, fixed: Mapping[str, float] = EMPTY
+    ) -> Float[np.ndarray, " f"]:
         """Draw the factors of one clip: ranged factors first, then the scene places its bodies.
 
         A factor with several intervals picks each with equal chance. Draws for which no legal
-        placement exists are thrown away, as in the study.
+        placement exists are thrown away, as in the study. Fixed values are kept, unless they cannot be placed
+        in a hundred draws: the study drops such points of its grids, here a free draw takes their place.
         """
         if region not in self.regions():
             raise unknown(f"region of {self.name()}", region, self.regions())
         ranged = [factor for factor in self.factors if factor.ranges]
-        for _ in range(1000):
+        for attempt in range(1000):
             chosen = {f.name: _draw(f.intervals(region), rng) for f in ranged}
+            chosen.update(fixed if attempt < 100 else {})
             if self.place(chosen, region, rng):
                 return np.array([chosen[f.name] for f in self.factors])
         raise BadInputError(f"{self.name()}: no legal placement in region '{region}' in 1000 draws")
@@ -193,8 +209,9 @@ class Scene(ABC):
                 f"{self.name()}: factors have shape {table.shape}, expected (clips, {len(names)}): {', '.join(names)}"
             )
         for name, column in zip(names, table.T, strict=True):
-            if not np.isfinite(column).all():
-                raise BadInputError(f"{self.name()}: factor '{name}' must be finite")
+            wrong = ~np.isfinite(column)
+            if wrong.any():
+                raise BadInputError(f"{self.name()}: factor '{name}' = {column[wrong][0]:g}, expected a finite number")
             if name.startswith("radius") and not (column > 0).all():
                 raise BadInputError(f"{self.name()}: factor '{name}' = {column.min():g} m, expected > 0")
         return dict(zip(names, table.T, strict=True))
@@ -206,8 +223,14 @@ class Scene(ABC):
 
 def check_clock(time: Float[np.ndarray, " t"]) -> None:
     """Refuse a time grid that is not finite and strictly increasing."""
-    if time.ndim != 1 or time.size == 0 or not np.isfinite(time).all() or not (np.diff(time) > 0).all():
-        raise BadInputError(f"time must be finite and strictly increasing seconds, got shape {time.shape}")
+    if time.ndim != 1 or time.size == 0:
+        raise BadInputError(f"time has shape {time.shape}, expected one or more instants")
+    if not np.isfinite(time).all():
+        raise BadInputError(f"time = {time[~np.isfinite(time)][0]:g} s, expected finite seconds")
+    late = np.flatnonzero(np.diff(time) <= 0)
+    if late.size:
+        before, after = time[late[0] : late[0] + 2]
+        raise BadInputError(f"time = {after:g} s follows {before:g} s, expected strictly increasing seconds")
 
 
 def assemble(

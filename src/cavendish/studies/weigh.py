@@ -37,7 +37,8 @@ class Weighed:
 
 def reader_of(split: Split) -> Reader:
     """Return the reader of a split's pictures; it learns the colours and the scale, nothing else."""
-    return Reader.of(split.scene.draw(split.trajectories(np.array([0]))))
+    drawing, backdrop = split.scene.draw(split.trajectories(np.array([0]))), split.picture.backdrop
+    return Reader.of(drawing if backdrop is None else backdrop.seen(drawing))
 
 
 def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weighed:

@@ -1,0 +1,384 @@
+"""Which law do these tracks obey? Written out beside the true one, with intervals, and judged.
+
+tracks -> gates -> stretches of free flight -> an ensemble of sparse regressions (SINDy; Brunton, Proctor, Kutz 2016;
+ensembles: Fasel et al. 2022) on smoothed states proposes structures -> every proposal is fitted by shooting -> terms
+are added where the score test asks for them and taken away where nothing is lost, by the extended BIC
+    N ln(RSS / N + floor^2) + P ln N + 2 P ln L      (Chen and Chen 2008; L terms in the library),
+and only if the new constant differs from 0 by SURE standard errors over clips -> rows that share a constant are
+tied (x'' = -c x'/m and y'' = ... - c y'/m become one c). Structures are chosen on three clips of four; the residual
+is that of rolling the law out on the fourth; constants and their t intervals come from all clips.
+Verdict: `no law` where fewer than half the bodies can be judged or the residual is above LAWLESS times the noise;
+else same or other structure; and whether every true constant lies in its interval or within TOLERATED of it.
+"""
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+import sympy
+from jaxtyping import Bool, Float, Int
+
+from cavendish.errors import BadInputError
+from cavendish.measure.contacts import contact_law, contacts, touches
+from cavendish.measure.dynamics import (
+    Structure,
+    TrueLaw,
+    Vector,
+    central,
+    compiled,
+    evaluate,
+    fitted,
+    guessed,
+    library,
+    true_law,
+    written,
+)
+from cavendish.measure.gates import admitted
+from cavendish.measure.score import score
+from cavendish.measure.shooting import Acceleration, Fit, scores, start_free
+from cavendish.measure.tracks import Stretches, coordinate_names, in_flight, stretches
+from cavendish.motion import Metres, Trajectory
+from cavendish.scenes import Scene
+
+THRESHOLDS = (0.03, 0.1, 0.3)  # of the sparse regression, in units of the accelerations' spread
+MODELS = 10
+SURE = 4.0
+LAWLESS = 3.0
+TOLERATED = 0.005
+REFERENCE_CLIPS = 24
+NOISE_FLOOR = 1e-3  # m
+LONGEST_SEARCH = 30
+SPARSE = 6  # terms; a proposal of more is none
+SAME, CONSTANTS, OTHER = "same structure and covered", "same structure, other constants", "other structure"
+NO_LAW, NOT_COMPARED = "no law", "not compared"
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A constant of the printed law, with its 95 % interval over clips."""
+
+    name: str  # as the true law spells it, or the term that it stands before
+    value: float
+    low: float
+    high: float
+    true: float  # NaN where the true law has no such term
+    values: tuple[float, ...]  # jackknife pseudo-values, one per clip
+
+    @property
+    def covered(self) -> bool:
+        """Tell whether the truth lies in the interval, or so near to it that the ruler cannot tell."""
+        slack = TOLERATED * (abs(self.true) or 1.0)
+        return bool(self.low - slack <= self.true <= self.high + slack)
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The law that a set of clips obeys, beside the scene's own."""
+
+    printed_law: str
+    true_law: str
+    parameters: tuple[Constant, ...]
+    verdict: str
+    residual: Metres  # rms on clips that had no part in the choice of the law
+    noise: Metres
+    clips: int
+    discarded: float  # share of bodies that could not be judged
+
+    @property
+    def residual_ratio(self) -> float:
+        """Return residual / noise; about 1 where the law explains all but the reader's error."""
+        return self.residual / self.noise
+
+
+def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None) -> Discovery:
+    """Read the law off tracks; `noise` is the reader's error, by default the jitter that the tracks show."""
+    said = scene.law.readable()
+    kept, lost = admitted(scene, trajectories)
+    tracks = cut(scene, trajectories, kept)
+    clips = len(np.unique(tracks.clip))
+    jitter = max(tracks.jitter(), NOISE_FLOOR) if noise is None else noise
+    jitter = NOISE_FLOOR if np.isnan(jitter) else jitter
+    if lost > 0.5 or clips < 3:
+        why = f"none: {100 * lost:.0f} % of the bodies vanish, stand still or are doubled, {clips} clips remain"
+        return Discovery(why, said, (), NO_LAW, float("nan"), jitter, clips, lost)
+    learn, test = _halves(tracks)
+    truth = reference(scene)
+    known = truth[0] if truth else None
+    structure = _search(scene, learn, known)
+    chosen = fitted(structure, learn, guessed(structure, learn))
+    structure, chosen = _tied(structure, learn, chosen)
+    final = fitted(structure, tracks, chosen.theta)
+    residual = _rolled_out(structure, test, final)
+    constants = _constants(structure, final, truth, tracks.names)
+    impacts = _impacts(scene, trajectories, constant_pull(structure, final))
+    digits = [_digits(low, high) for low, high in final.intervals()]
+    law = "; ".join(
+        [
+            written(structure, tracks.names, final.theta, digits),
+            *(f"{c.name} = {c.value:.{_digits(c.low, c.high)}f}" for c in impacts),
+        ]
+    )
+    constants = (*constants, *impacts)
+    verdict = _verdict(structure, known, constants, residual / jitter)
+    return Discovery(law, said, constants, verdict, residual, jitter, clips, lost)
+
+
+def cut(scene: Scene, moving: Trajectory, kept: Bool[np.ndarray, "b n"]) -> Stretches:
+    """Cut tracks at contacts, leaving out bodies that may not be judged."""
+    touched = [(c.clip, c.frame, c.bodies) for c in contacts(scene, moving)]
+    return stretches(scene, coordinate_names(scene), moving, in_flight(scene, moving, touched) & kept[:, None])
+
+
+def _halves(tracks: Stretches) -> tuple[Stretches, Stretches]:
+    """Keep every fourth clip for the roll-out; with fewer than eight clips use all of them twice."""
+    clips = np.unique(tracks.clip)
+    held = np.isin(tracks.clip, clips[3::4]) if len(clips) >= 8 else np.zeros(len(tracks.clip), bool)
+    return tracks.of(~held), tracks.of(held if held.any() else ~held)
+
+
+def _search(scene: Scene, tracks: Stretches, known: TrueLaw | None) -> Structure:
+    """Propose by sparse regression, then add and take away terms while the criterion improves."""
+    terms = library(scene, tracks)
+    pull = known is not None and known.structure.central
+    proposals = [(central(tracks.names),)] if pull else _proposals(terms, tracks)
+    found = [(Structure(p), fitted(Structure(p), tracks, guessed(Structure(p), tracks))) for p in proposals]
+    best, fit = min(found, key=lambda pair: _criterion(pair[1], len(terms)))
+    for _ in range(LONGEST_SEARCH):
+        shorter = _shorter(best, fit, tracks, len(terms))
+        longer = None if shorter else _longer(best, fit, tracks, terms)
+        move = shorter or longer
+        if move is None:
+            break
+        best, fit = move
+    return best
+
+
+def _proposals(terms: list[Vector], tracks: Stretches) -> list[tuple[Vector, ...]]:
+    """Let sparse regressions propose: ensembles on resampled clips, and the best few terms; no term is one too."""
+    q, u, a = (tracks.smooth(k) for k in range(3))
+    seen = np.isfinite(a).all(-1)
+    columns = evaluate(Structure(tuple(terms)), tracks, q[seen], u[seen], seen)
+    owner = np.broadcast_to(tracks.clip[:, None], seen.shape)[seen]
+    votes: list[list[Vector]] = [[] for _ in range(len(THRESHOLDS) + 1)]
+    for row in range(a.shape[-1]):
+        mine = [k for k, term in enumerate(terms) if term[row] != 0]
+        target = a[seen][:, row] / max(float(np.sqrt((a[seen][:, row] ** 2).mean())), 1e-6)
+        scaled = columns[:, row, mine] / np.maximum(np.sqrt((columns[:, row, mine] ** 2).mean(0)), 1e-9)
+        votes[0] += [terms[mine[k]] for k in _best_few(scaled, target)]
+        for vote, threshold in zip(votes[1:], THRESHOLDS, strict=True):
+            vote += [terms[mine[k]] for k in _voted(scaled, target, owner, threshold)]
+    return list(dict.fromkeys(tuple(vote) for vote in [[], *votes] if len(vote) <= SPARSE))
+
+
+def _voted(
+    columns: Float[np.ndarray, "k l"], target: Float[np.ndarray, " k"], owner: Int[np.ndarray, " k"], threshold: float
+) -> list[int]:
+    """Return the terms that more than half of the sparse regressions on resampled clips keep."""
+    try:
+        from pysindy import STLSQ
+    except ImportError as error:
+        raise BadInputError("law discovery needs the extra 'laws': pip install 'cavendish[laws]'") from error
+    rng, clips = np.random.default_rng(0), np.unique(owner)
+    share = np.zeros(columns.shape[1])
+    for _ in range(MODELS):
+        bag = np.isin(owner, rng.choice(clips, len(clips)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a bag may want no term at all, and pysindy says so
+            share += STLSQ(threshold=threshold, alpha=1e-3).fit(columns[bag], target[bag][:, None]).coef_[0] != 0
+    return [int(k) for k in np.flatnonzero(share > MODELS / 2)]
+
+
+def _best_few(columns: Float[np.ndarray, "k l"], target: Float[np.ndarray, " k"]) -> tuple[int, ...]:
+    """Return the best regression on at most three terms, by the same criterion."""
+    count, size = columns.shape
+    gram, along, total = columns.T @ columns, columns.T @ target, float(target @ target)
+    best, chosen = count * np.log(total / count + 1e-12), ()
+    for few in range(1, 4):
+        picks = np.array(list(combinations(range(size), few)))
+        part = gram[picks[:, :, None], picks[:, None, :]] + 1e-9 * count * np.eye(few)
+        told = (along[picks] * np.linalg.solve(part, along[picks][..., None])[..., 0]).sum(-1)
+        k = int(told.argmax())
+        cost = count * np.log(max(total - told[k], 0.0) / count + 1e-12) + few * (np.log(count) + 2 * np.log(size))
+        if cost < best:
+            best, chosen = cost, tuple(picks[k].tolist())
+    return chosen
+
+
+def _criterion(fit: Fit, size: int) -> float:
+    value = fit.criterion + 2 * len(fit.theta) * np.log(max(size, 2))
+    return value if np.isfinite(value) else np.inf
+
+
+def _shorter(best: Structure, fit: Fit, tracks: Stretches, size: int) -> tuple[Structure, Fit] | None:
+    """Take away the least sure term if the criterion, or its interval, lets it go."""
+    loose = len(best.terms) - best.central
+    if loose < 1:
+        return None
+    sureness = np.abs(fit.theta[best.central : len(best.terms)]) / np.maximum(
+        fit.errors()[best.central : len(best.terms)], 1e-12
+    )
+    weakest = int(np.argmin(sureness)) + best.central
+    less = Structure(best.terms[:weakest] + best.terms[weakest + 1 :])
+    trial = fitted(less, tracks, np.delete(fit.theta, weakest))
+    gone = _criterion(trial, size) < _criterion(fit, size) or sureness.min() < SURE
+    return (less, trial) if gone else None
+
+
+def _longer(best: Structure, fit: Fit, tracks: Stretches, terms: list[Vector]) -> tuple[Structure, Fit] | None:
+    """Add the term that the score test asks for most, if the criterion and the clips agree."""
+    unused = [term for term in terms if term not in best.terms]
+    names, given = tracks.names, tuple(tracks.given)
+    fixed = len(best.terms)
+    wide = Structure(best.terms + tuple(unused))
+    theta = np.concatenate([fit.theta[:fixed], np.zeros(len(unused)), fit.theta[fixed:]])
+    law = compiled(wide, names, given)
+    if best.central:  # compiled code takes the exponent last; here it is one of the constants in use
+        fixed += 1
+        theta = np.concatenate([fit.theta, np.zeros(len(unused))])
+        law = _reordered(law, fixed, len(theta))
+    gain = scores(law, fit, tracks, theta, fixed)
+    added = unused[int(np.argmax(gain))]
+    more = Structure((*best.terms, added))
+    start = np.insert(fit.theta, len(best.terms), 0.0)
+    trial = fitted(more, tracks, start)
+    place = len(best.terms)
+    sure = abs(trial.theta[place]) > SURE * trial.errors()[place]
+    better = _criterion(trial, len(terms)) < _criterion(fit, len(terms))
+    return (more, trial) if sure and better else None
+
+
+def _tied(structure: Structure, tracks: Stretches, fit: Fit) -> tuple[Structure, Fit]:
+    """Give terms of two rows that mirror each other one constant, where the criterion does not suffer."""
+    names = tracks.names
+    if len(names) != 2 or structure.central:
+        return structure, fit
+    swap = {
+        sympy.Symbol(f"{a}{tick}"): sympy.Symbol(f"{b}{tick}") for a, b in (names, names[::-1]) for tick in ("", "'")
+    }
+    swap |= {sympy.Symbol(f"m{a}"): sympy.Symbol(f"m{b}") for a, b in ((1, 2), (2, 1))}
+    for i, first in enumerate(structure.terms):
+        for j, second in enumerate(structure.terms):
+            if first[1] != 0 or second[0] != 0 or first[0] == 1:
+                continue
+            if first[0].xreplace(swap) != second[1]:
+                continue
+            sign = 1 if fit.theta[i] * fit.theta[j] > 0 else -1
+            rest = [k for k in range(len(structure.terms)) if k not in (i, j)]
+            both = Structure(((first[0], sign * second[1]), *(structure.terms[k] for k in rest)))
+            trial = fitted(both, tracks, np.array([fit.theta[i], *fit.theta[rest]]))
+            if _criterion(trial, 2) < _criterion(fit, 2):
+                return _tied(both, tracks, trial)
+    return structure, fit
+
+
+def _reordered(law: Acceleration, fixed: int, count: int) -> Acceleration:
+    def moved(*arguments: np.ndarray) -> list[np.ndarray]:
+        states, theta = arguments[:-count], arguments[-count:]
+        return law(*states, *theta[: fixed - 1], *theta[fixed:], theta[fixed - 1])
+
+    return moved
+
+
+def with_constants(structure: Structure, tracks: Stretches, theta: Float[np.ndarray, " p"]) -> Acceleration:
+    """Return the law with its constants put in."""
+    law = compiled(structure, tracks.names, tuple(tracks.given))
+    return lambda *arguments: law(*arguments, *theta)
+
+
+def _rolled_out(structure: Structure, test: Stretches, final: Fit) -> Metres:
+    """Return the residual of held-out clips under the law as printed, with only their starts free."""
+    return start_free(with_constants(structure, test, final.theta), test).rms
+
+
+@lru_cache(maxsize=64)
+def exact(scene: Scene) -> Trajectory:
+    """Simulate the clips from which the true constants are read."""
+    rng = np.random.default_rng(0)
+    return scene.simulate(np.array([scene.sample("train", rng) for _ in range(REFERENCE_CLIPS)]), scene.clock())
+
+
+@lru_cache(maxsize=64)
+def reference(scene: Scene) -> tuple[TrueLaw, Fit] | None:
+    """Fit the true structure to exact simulations: what the constants are, as this instrument reads them."""
+    known = true_law(scene)
+    if known is None:
+        return None
+    tracks = cut(scene, exact(scene), np.ones(exact(scene).position.shape[::2][:2], bool))
+    return known, fitted(known.structure, tracks, guessed(known.structure, tracks))
+
+
+def _constants(
+    structure: Structure, final: Fit, truth: tuple[TrueLaw, Fit] | None, names: tuple[str, ...]
+) -> tuple[Constant, ...]:
+    """Name every constant as the true law does where it has that term, and set the true value beside it."""
+    known = true_parts(*truth) if truth else {}
+    bounds, made = final.intervals(), []
+    for k, term in enumerate(structure.terms):
+        row, feature = next((row, part) for row, part in enumerate(term) if part != 0)
+        name, expected = known.get((row, feature), (f"{names[row]}'' per {sympy.sstr(feature)}", float("nan")))
+        sign = -1.0 if name.startswith("-") else 1.0
+        low, high = sorted(sign * bounds[k])
+        values = tuple((sign * final.pseudo[:, k]).tolist())
+        made.append(Constant(name.removeprefix("-"), sign * float(final.theta[k]), low, high, sign * expected, values))
+    if structure.central:
+        expected = truth[1].theta[-1] if truth and truth[0].structure.central else float("nan")
+        low, high = bounds[-1].tolist()
+        values = tuple(final.pseudo[:, -1].tolist())
+        made.append(Constant("p", float(final.theta[-1]), low, high, float(expected), values))
+    return tuple(made)
+
+
+def true_parts(known: TrueLaw, fit: Fit) -> dict[tuple[int, sympy.Expr], tuple[str, float]]:
+    """Return the scene's name of, and the true number before, every part of the true law."""
+    parts = {}
+    for value, term in zip(fit.theta, known.structure.terms, strict=False):
+        for row, feature in enumerate(term):
+            if feature != 0:
+                symbol = sympy.factor(known.symbols[row, feature])
+                minus = symbol.could_extract_minus_sign()
+                parts[row, feature] = (("-" if minus else "") + sympy.sstr(-symbol if minus else symbol), float(value))
+    return parts
+
+
+def _impacts(scene: Scene, moving: Trajectory, pull: Float[np.ndarray, " d"]) -> tuple[Constant, ...]:
+    """Return restitution, friction and the share of momentum that impacts hand on, against exact simulations."""
+    if not contact_law(scene):
+        return ()
+    expected = touches(scene, exact(scene), pull)
+    seen, made = touches(scene, moving, pull), []
+    for wall, where in ((False, "between bodies"), (True, "at walls")):
+        for quantity in ("restitution", "friction", "momentum"):
+            values = np.array([getattr(t, quantity) for t in seen if t.with_wall == wall])
+            true = np.array([getattr(t, quantity) for t in expected if t.with_wall == wall])
+            if np.isfinite(values).any() and np.isfinite(true).any():
+                found = score(quantity, "", values)
+                name = f"{'momentum handed on' if quantity == 'momentum' else quantity} {where}"
+                made.append(Constant(name, found.value, found.low, found.high, float(np.nanmedian(true)), found.values))
+    return tuple(made)
+
+
+def _verdict(structure: Structure, known: TrueLaw | None, constants: tuple[Constant, ...], ratio: float) -> str:
+    if not ratio <= LAWLESS:
+        return NO_LAW
+    if known is None:
+        return NOT_COMPARED
+    if structure.parts() != known.structure.parts():
+        return OTHER
+    return SAME if all(constant.covered for constant in constants) else CONSTANTS
+
+
+def _digits(low: float, high: float) -> int:
+    """Return to how many decimals a constant is known."""
+    half = (high - low) / 2
+    return int(np.clip(1 - np.floor(np.log10(half)), 0, 6)) if half > 0 and np.isfinite(half) else 4
+
+
+def constant_pull(structure: Structure, fit: Fit) -> Float[np.ndarray, " d"]:
+    """Return the constant part of the acceleration, which is all that worlds with contacts have."""
+    pull = np.zeros(2)
+    for value, term in zip(fit.theta, structure.terms, strict=False):
+        for row, part in enumerate(term[:2]):
+            pull[row] += float(value) * float(part) if part.is_number else 0.0
+    return pull

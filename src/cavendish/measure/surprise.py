@@ -1,0 +1,228 @@
+"""Is the impossible stranger to a model than the possible? Matched pairs, one test for every model, and baselines.
+
+From a true trajectory an impossible twin is made that shares its beginning and is as smooth outside the violation:
+    permanence  it vanishes in mid-flight (behind a screen: it does not come out again)
+    continuity  it is elsewhere from one frame to the next       solidity     it flies on through the other body
+    inertia     a free ball swerves                              gravity      it falls by another gravity
+    restitution it bounces off with another speed                mass swap    it bounces off as if masses were swapped
+The impossible film is the scene's own law with another constant wherever a constant does it, so both are equally
+smooth. A model prefers a film by its mean surprise over the frames after the twins part. Over pairs,
+    accuracy = P(s(impossible) > s(possible)), ties 1/2;  AUROC = the same over all cross pairs (Mann, Whitney 1947),
+with BCa intervals over pairs. What frame differences, extrapolation and stiff features reach must be beaten.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, final, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cavendish.data import Split
+from cavendish.errors import unknown
+from cavendish.measure.score import CONFIDENCE, RESAMPLES, Score, score
+from cavendish.motion import Scenery, Trajectory
+from cavendish.render import render
+from cavendish.scenes import AnyScene, BouncingBall, Collision, Occlusion, Parabola, Scene, UniformMotion
+from cavendish.scenes.collision import fly_and_part, speeds_after
+from cavendish.scenes.looks import in_view
+from cavendish.scenes.scene import disc_mass
+from cavendish.video import Clip
+
+SIDE = 64  # px
+LEAP = 1.5  # m
+OTHER_GRAVITY, OTHER_RESTITUTION, SWERVE = 2.0, 0.4, 0.9  # times, absolute, rad
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Films of possible motion and of impossible twins, and the first frame in which they differ."""
+
+    possible: Clip
+    impossible: Clip
+    parting: Int[np.ndarray, " b"]
+
+
+@runtime_checkable
+class Surprised(Protocol):
+    """Anything that says how strange every frame is; every world model does."""
+
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Return one number per frame; larger is stranger."""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How well possible and impossible are told apart."""
+
+    accuracy: Score
+    auroc: float
+    low: float
+    high: float
+
+
+def matched_pairs(kind: str, count: int, seed: int = 0) -> Pairs:
+    """Make films of fresh clips and of their impossible twins; pairs that a film cannot tell apart are left out."""
+    if kind not in KINDS:
+        raise unknown("kind of violation", kind, KINDS)
+    scene, spoil = KINDS[kind]
+    truth = Split(scene, "interpolation", count, seed).trajectories(np.arange(count))
+    films = [render(scene.draw(moving), SIDE, SIDE) for moving in (truth, spoil(truth, scene))]
+    differs = (films[0] != films[1]).any((2, 3, 4))
+    told = differs.any(1) & ~differs[:, : scene.context].any(1)
+    time = torch.from_numpy(truth.time).float()
+    possible, impossible = (Clip(torch.from_numpy(film[told]), time, scene.world) for film in films)
+    return Pairs(possible, impossible, differs[told].argmax(1))
+
+
+def preference(model: Surprised, pairs: Pairs, generator: torch.Generator) -> Preference:
+    """Ask a model which of two films is stranger, from the frame on in which they part."""
+    state = generator.get_state()
+    strange = []
+    for film in (pairs.possible, pairs.impossible):
+        generator.set_state(state)  # the same noise for both twins
+        found = model.surprise(film, generator).double().cpu().numpy()
+        counted = np.arange(found.shape[1]) >= pairs.parting[:, None]
+        strange.append((found * counted).sum(1) / counted.sum(1))
+    possible, impossible = strange
+    wins = (impossible[:, None] > possible) + 0.5 * (impossible[:, None] == possible)
+    rng, n = np.random.default_rng(0), len(wins)
+    picks = [rng.integers(n, size=n) for _ in range(RESAMPLES)]
+    low, high = np.quantile([wins[np.ix_(k, k)].mean() for k in picks], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Preference(score("accuracy", "", np.diag(wins)), float(wins.mean()), float(low), float(high))
+
+
+@final
+class FrameDifference:
+    """Is surprised by change: mean |f_k - f_k-1|."""
+
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Return the mean absolute difference from the frame before, 0 for the first."""
+        return _padded(clip, clip.frames.float().diff(dim=1).abs().mean((2, 3, 4)))
+
+
+@final
+class LinearPrediction:
+    """Is surprised by what does not go on: mean |f_k - 2 f_k-1 + f_k-2|."""
+
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Return the mean absolute second difference, 0 for the first two frames."""
+        return _padded(clip, clip.frames.float().diff(n=2, dim=1).abs().mean((2, 3, 4)))
+
+
+@final
+@dataclass(frozen=True)
+class FeatureSmoothness:
+    """Is surprised where the path of features bends: 1 - cos of the angle between steps, as geometry scores do."""
+
+    encode: Callable[[Clip], Float[Tensor, "b t k"]] | None = None  # by default the means of 8 x 8 patches
+
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Return the turning of the path of features, 0 for the first two frames."""
+        step = (self.encode or _patches)(clip).diff(dim=1)
+        return _padded(clip, 1 - torch.cosine_similarity(step[:, 1:], step[:, :-1], dim=-1))
+
+
+BASELINES: Mapping[str, Surprised] = {
+    "frame difference": FrameDifference(),
+    "linear prediction": LinearPrediction(),
+    "feature smoothness": FeatureSmoothness(),
+}
+
+
+def _patches(clip: Clip) -> Float[Tensor, "b t k"]:
+    frames = clip.frames.float().movedim(-1, -3)
+    pooled = torch.nn.functional.avg_pool2d(frames.flatten(0, 1), frames.shape[-1] // 8)
+    return pooled.reshape(*frames.shape[:2], -1)
+
+
+def _padded(clip: Clip, values: Float[Tensor, "b k"]) -> Float[Tensor, "b t"]:
+    """Put zeros in front, for frames that have too few before them."""
+    return torch.nn.functional.pad(values, (clip.frames.shape[1] - values.shape[1], 0))
+
+
+def _vanish(truth: Trajectory, scene: Scene) -> Trajectory:
+    gone = np.arange(len(truth.time)) >= _moment(truth, scene)[:, None]
+    return replace(truth, position=np.where(gone[..., None, None], np.nan, truth.position))
+
+
+def _leap(truth: Trajectory, scene: Scene) -> Trajectory:
+    moved = truth.position.copy()
+    late = np.arange(len(truth.time)) >= _moment(truth, scene)[:, None]
+    moved[..., 0, 1] += np.where(late, LEAP * _room(truth, scene)[:, None], 0.0)
+    return replace(truth, position=moved)
+
+
+def _swerve(truth: Trajectory, scene: Scene) -> Trajectory:
+    moment = _moment(truth, scene)
+    pivot = truth.position[np.arange(len(moment)), moment][:, None]
+    angle = SWERVE * _room(truth, scene)[:, None, None]
+    way = truth.position - pivot
+    turned = np.stack(
+        [
+            np.cos(angle) * way[..., 0] - np.sin(angle) * way[..., 1],
+            np.sin(angle) * way[..., 0] + np.cos(angle) * way[..., 1],
+        ],
+        -1,
+    )
+    late = np.arange(len(truth.time)) >= moment[:, None]
+    return replace(truth, position=np.where(late[..., None, None], pivot + turned, truth.position))
+
+
+def _room(truth: Trajectory, scene: Scene) -> Float[np.ndarray, " b"]:
+    """Return 1 where there is more room above the ball than below, else -1."""
+    return np.where(truth.position[:, 0, 0, 1] < scene.world.height / 2, 1.0, -1.0)
+
+
+def _through(truth: Trajectory, scene: Scene) -> Trajectory:
+    flown = truth.velocity[:, :1] * truth.time[:, None, None]
+    return replace(truth, position=truth.position[:, :1] + flown)
+
+
+def _heavier(truth: Trajectory, scene: Scene) -> Trajectory:
+    late = np.maximum(truth.time - truth.time[scene.context], 0.0)
+    moved = truth.position.copy()
+    moved[..., 0, 1] -= 0.5 * (OTHER_GRAVITY - 1) * Parabola().gravity * late**2
+    return replace(truth, position=moved)
+
+
+def _duller(truth: Trajectory, scene: Scene) -> Trajectory:
+    return BouncingBall(restitution=OTHER_RESTITUTION).simulate(truth.factors, truth.time)
+
+
+def _swapped(truth: Trajectory, scene: Scene) -> Trajectory:
+    assert isinstance(scene, Collision)
+    before = truth.velocity[:, 0, :, 0]
+    after = speeds_after(before, disc_mass(truth, scene.density)[:, 0, ::-1], scene.restitution)
+    place = truth.position.copy()
+    place[..., 0] = fly_and_part(truth.time, place[:, 0, :, 0], before, after, scene.impact_time(truth.factors))[0]
+    return replace(truth, position=place)
+
+
+def _moment(truth: Trajectory, scene: Scene) -> Int[np.ndarray, " b"]:
+    """Return the middle of the time in which the ball is behind a screen or, without one, in view."""
+    drawn = scene.draw(truth)
+    seen = in_view(drawn)[..., 0]
+    inside = in_view(replace(drawn, front=Scenery(np.zeros((1, 0, 3, 2)), np.zeros((0, 3), np.uint8))))[..., 0]
+    hidden = inside & ~seen
+    asked = np.where(hidden.any(1, keepdims=True), hidden, seen)
+    asked[:, : scene.context] = False
+    order = np.cumsum(asked, 1)
+    return np.asarray((order > order[:, -1:] // 2).argmax(1))
+
+
+Spoil = Callable[[Trajectory, Scene], Trajectory]
+KINDS: Mapping[str, tuple[AnyScene, Spoil]] = {
+    "permanence": (UniformMotion(), _vanish),
+    "permanence, occluded": (Occlusion(), _vanish),
+    "continuity": (UniformMotion(), _leap),
+    "continuity, occluded": (Occlusion(), _leap),
+    "inertia": (UniformMotion(), _swerve),
+    "inertia, occluded": (Occlusion(), _swerve),
+    "solidity": (Collision(), _through),
+    "gravity": (Parabola(), _heavier),
+    "restitution": (BouncingBall(), _duller),
+    "mass swap": (Collision(), _swapped),
+}

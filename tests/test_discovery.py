@@ -1,0 +1,117 @@
+"""The instrument prints the law that it was shown, and no other."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cavendish.data import Picture, Split
+from cavendish.errors import BadInputError
+from cavendish.measure.discovery import CONSTANTS, NO_LAW, OTHER, SAME, Discovery, discover
+from cavendish.motion import Trajectory
+from cavendish.readout import Reader
+from cavendish.scenes import (
+    AristotleFall,
+    BouncingBall,
+    Collision,
+    DragFall,
+    Orbit,
+    Parabola,
+    RunawayMotion,
+    UniformMotion,
+)
+from cavendish.scenes.scene import Scene
+
+PIXEL = 10 / 64  # m
+
+
+def truth_of(scene: Scene, seed: int = 0, count: int = 20) -> Trajectory:
+    """Simulate training clips."""
+    return Split(scene, seed=seed).trajectories(np.arange(count))
+
+
+def read_video(scene: Scene, seed: int = 0, count: int = 20) -> Trajectory:
+    """Film training clips at 64 px and read them back."""
+    clip = Split(scene, seed=seed, picture=Picture(64, 64)).clips(np.arange(count))
+    assert clip.trajectory is not None
+    return Reader.of(scene.draw(clip.trajectory)).read(clip.frames.numpy(), clip.trajectory.time)
+
+
+def jittered(truth: Trajectory, size: float, seed: int = 0) -> Trajectory:
+    """Add white noise to every place."""
+    noise = np.random.default_rng(seed).normal(0, size, truth.position.shape)
+    return replace(truth, position=truth.position + noise)
+
+
+def constant(found: Discovery, name: str) -> float:
+    """Return a constant of the printed law."""
+    return next(c.value for c in found.parameters if c.name == name)
+
+
+def test_every_scene_s_own_law_is_found_in_its_video(scene: Scene) -> None:
+    found = discover(scene, read_video(scene))
+    assert found.verdict == SAME, found.printed_law
+    assert found.residual_ratio < 1.1
+    assert found.discarded == 0
+
+
+def test_gravity_drag_kepler_and_restitution_are_exact_on_true_video() -> None:
+    assert abs(constant(discover(Parabola(), read_video(Parabola())), "g") / 2.5 - 1) < 0.005
+    assert abs(constant(discover(DragFall(), read_video(DragFall())), "c") / 3.0 - 1) < 0.005
+    assert abs(constant(discover(Orbit(), read_video(Orbit())), "p") + 2) < 0.02
+    bounced = discover(BouncingBall(), read_video(BouncingBall()))
+    assert abs(constant(bounced, "restitution at walls") - 0.8) < 0.01
+
+
+def test_a_pixel_of_jitter_leaves_gravity_within_two_per_cent() -> None:
+    found = discover(Parabola(), jittered(read_video(Parabola()), PIXEL))
+    assert found.verdict in (SAME, CONSTANTS)
+    assert abs(constant(found, "g") / 2.5 - 1) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("told", "lie", "verdict", "printed"),
+    [
+        (UniformMotion(), RunawayMotion(), OTHER, "x'' = 0.30 x'"),
+        (Parabola(), AristotleFall(), OTHER, "y'' = -0.83 m"),
+        (Parabola(), Parabola(gravity=-2.5), CONSTANTS, "y'' = 2.50"),
+        (Parabola(), DragFall(), OTHER, "x'' = -3.00 x'/m; y'' = -3.00 y'/m - 2.50"),
+        (Collision(), Collision(restitution=0.5), CONSTANTS, "restitution between bodies = 0.50"),
+        (Orbit(), Orbit(exponent=-1.0), CONSTANTS, "r^(-1.00 - 1)"),
+    ],
+    ids=["runaway", "aristotle", "antigravity", "honey", "dough", "logarithmic"],
+)
+def test_wrong_physics_is_printed_as_it_was_simulated(told: Scene, lie: Scene, verdict: str, printed: str) -> None:
+    found = discover(told, read_video(lie))
+    assert found.verdict == verdict
+    assert printed in re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.2f}", found.printed_law)
+
+
+def test_a_frozen_or_vanished_ball_obeys_no_law() -> None:
+    scene, truth = UniformMotion(), truth_of(UniformMotion())
+    frozen = truth.position.copy()
+    frozen[:, 3:] = frozen[:, 2:3]
+    assert discover(scene, replace(truth, position=frozen)).verdict == NO_LAW
+    gone = truth.position.copy()
+    gone[:, 8:] = np.nan
+    assert discover(scene, replace(truth, position=gone)).verdict == NO_LAW
+
+
+def test_a_wandering_ball_obeys_no_law() -> None:
+    truth = truth_of(Parabola())
+    walk = np.cumsum(np.random.default_rng(0).normal(0, 0.05, truth.position.shape), 1)
+    found = discover(Parabola(), replace(truth, position=truth.position + walk), noise=0.003)
+    assert found.verdict == NO_LAW
+
+
+def test_a_law_is_found_in_the_same_way_twice() -> None:
+    tracks = jittered(truth_of(DragFall()), 0.01)
+    assert discover(DragFall(), tracks) == discover(DragFall(), tracks)
+
+
+def test_a_clock_that_stumbles_is_refused() -> None:
+    truth = truth_of(Parabola())
+    time = truth.time + 0.03 * (np.arange(32) % 2)
+    with pytest.raises(BadInputError, match="one rate"):
+        discover(Parabola(), replace(truth, time=time))
