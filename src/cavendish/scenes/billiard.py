@@ -81,22 +81,13 @@ class Billiard(Scene):
         actions: Float[np.ndarray, "b t a"] | None = None,
     ) -> Trajectory:
         """Play every clip from impact to impact."""
-        from cavendish.scenes.billiard_events import play
-
-        check_clock(time)
-        if time[0] < 0:
-            raise BadInputError(f"{self.name()}: time starts at {time[0]:g} s, expected >= 0")
         column = self.columns(factors)
         radius, speed, heading, x, y = (
             np.stack([column[f"{name}_{colour}"] for colour in BALLS], -1)
             for name in ("radius", "speed", "heading", "x", "y")
         )
-        start = np.stack([x, y], -1)
-        check_start(self.name(), start, radius, self.world)
         velocity = speed[..., None] * np.stack([np.cos(heading), np.sin(heading)], -1)
-        mass, box = self.density * np.pi * radius**2, np.array([self.world.width, self.world.height])
-        games = [play(*clip, box, time) for clip in zip(start, velocity, radius, mass, strict=True)]
-        places, speeds = np.stack([game[0] for game in games]), np.stack([game[1] for game in games])
+        places, speeds = play_all(self, time, np.stack([x, y], -1), velocity, radius)
         return assemble(time, places, speeds, radius, factors)
 
     def draw(self, trajectory: Trajectory) -> Drawing:
@@ -105,8 +96,32 @@ class Billiard(Scene):
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Total kinetic energy."""
-        mass = disc_mass(trajectory, self.density)
-        return {"energy [J]": 0.5 * (mass * (trajectory.velocity**2).sum(-1)).sum(-1)}
+        return {"energy [J]": kinetic_energy(trajectory, self.density)}
+
+
+def play_all(
+    scene: Scene,
+    time: Float[np.ndarray, " t"],
+    start: Float[np.ndarray, "b n d"],
+    velocity: Float[np.ndarray, "b n d"],
+    radius: Float[np.ndarray, "b n"],
+) -> tuple[Float[np.ndarray, "b t n d"], Float[np.ndarray, "b t n d"]]:
+    """Return places and velocities of elastic discs of one density between the edges of a scene's world."""
+    from cavendish.scenes.billiard_events import play
+
+    check_clock(time)
+    if time[0] < 0:
+        raise BadInputError(f"{scene.name()}: time starts at {time[0]:g} s, expected >= 0")
+    check_start(scene.name(), start, radius, scene.world)
+    box = np.array([scene.world.width, scene.world.height])
+    games = [play(*clip, box, time) for clip in zip(start, velocity, radius, radius**2, strict=True)]
+    return np.stack([game[0] for game in games]), np.stack([game[1] for game in games])
+
+
+def kinetic_energy(trajectory: Trajectory, density: float) -> Float[np.ndarray, "*b t"]:
+    """Return the kinetic energy of all discs together."""
+    mass = disc_mass(trajectory, density)
+    return np.asarray(0.5 * (mass * (trajectory.velocity**2).sum(-1)).sum(-1))
 
 
 def scattered(balls: tuple[str, ...], chosen: dict[str, float], world: World, rng: np.random.Generator) -> bool:

@@ -17,11 +17,10 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
-from cavendish.scenes.billiard import Billiard, check_start
+from cavendish.scenes.billiard import Billiard, kinetic_energy, play_all
 from cavendish.scenes.looks import BLUE, RED
-from cavendish.scenes.scene import Factor, Intervals, Scene, assemble, check_clock, disc_mass, draw_discs, placed
+from cavendish.scenes.scene import Factor, Intervals, Scene, assemble, draw_discs, placed
 
 LESSONS = ("spatial", "spatial-both", "temporal", "temporal-both", "temporal-unseen")
 MOVING: Intervals = ((-4.0, -1.0), (1.0, 4.0))
@@ -94,22 +93,10 @@ class Composition(Scene):
         actions: Float[np.ndarray, "b t a"] | None = None,
     ) -> Trajectory:
         """Play every clip from impact to impact."""
-        from cavendish.scenes.billiard_events import play
-
-        check_clock(time)
-        if time[0] < 0:
-            raise BadInputError(f"{self.name()}: time starts at {time[0]:g} s, expected >= 0")
         table = np.stack(list(self.columns(factors).values()), -1).reshape(len(factors), 2, 4)
-        radius, start = table[..., 0], table[..., 2:]
-        check_start(self.name(), start, radius, self.world)
-        velocity = np.stack([table[..., 1], np.zeros(radius.shape)], -1)
-        box = np.array([self.world.width, self.world.height])
-        games = [
-            play(x, v, r, self.density * np.pi * r**2, box, time)
-            for x, v, r in zip(start, velocity, radius, strict=True)
-        ]
-        places, speeds = np.stack([game[0] for game in games]), np.stack([game[1] for game in games])
-        return assemble(time, places, speeds, radius, factors)
+        velocity = table[..., 1:2] * np.array([1.0, 0.0])
+        places, speeds = play_all(self, time, table[..., 2:], velocity, table[..., 0])
+        return assemble(time, places, speeds, table[..., 0], factors)
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red and a blue disc on white."""
@@ -117,5 +104,4 @@ class Composition(Scene):
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Total kinetic energy."""
-        mass = disc_mass(trajectory, self.density)
-        return {"energy [J]": 0.5 * (mass * (trajectory.velocity**2).sum(-1)).sum(-1)}
+        return {"energy [J]": kinetic_energy(trajectory, self.density)}

@@ -45,9 +45,19 @@ def rod(
     return np.stack([start - across, end - across, end + across, start + across], -2)[..., None, :, :]
 
 
+Edge = Float[np.ndarray, "..."] | Metres
+
+
+def boxes(left: Edge, bottom: Edge, right: Edge, top: Edge) -> Float[np.ndarray, "*b 1 p v d"]:
+    """Return upright rectangles that stand still, each given by its edges; NaN edges are not drawn."""
+    corners = ((left, bottom), (right, bottom), (right, top), (left, top))
+    edges = np.broadcast_arrays(*(np.asarray(edge, float) for corner in corners for edge in corner))
+    return np.stack(edges, -1).reshape(*edges[0].shape, 4, 2)[..., None, :, :, :]
+
+
 def slab(left: Metres, bottom: Metres, right: Metres, top: Metres) -> Float[np.ndarray, "1 1 v d"]:
     """Return an upright rectangle that stands still: a floor, a wall, a screen."""
-    return np.array([(left, bottom), (right, bottom), (right, top), (left, top)], float)[None, None]
+    return boxes(np.array([left]), bottom, right, top)
 
 
 def grey(*corners: Float[np.ndarray, "... v d"]) -> Scenery:

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, MetresPerSecond, MetresPerSecond2, Scenery, Shape, Trajectory
+from cavendish.motion import Drawing, MetresPerSecond, MetresPerSecond2, Shape, Trajectory
 from cavendish.scenes.incline import HALF_SIDE
-from cavendish.scenes.looks import GREY, RED, WHITE, box_outline
+from cavendish.scenes.looks import RED, WHITE, box_outline, boxes, grey
 from cavendish.scenes.playable import Playable
 from cavendish.scenes.scene import Law, assemble_one, check_clock, placed, ranged
 
@@ -145,14 +145,10 @@ class Platform(Playable):
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red square before grey columns, which are known only where the factors are."""
-        factors = trajectory.factors
+        factors, width = trajectory.factors, self.world.width / COLUMNS
         known = factors.shape[-1] == len(self.factors)
-        top = factors[..., None, -COLUMNS:] if known else np.full((*factors.shape[:-1], 1, COLUMNS), np.nan)
-        left = np.arange(COLUMNS) * self.world.width / COLUMNS + 0 * top
-        right, ground = left + self.world.width / COLUMNS, 0 * top
-        corners = np.stack(
-            [np.stack(pair, -1) for pair in ((left, ground), (right, ground), (right, top), (left, top))], -2
-        )
+        top = factors[..., -COLUMNS:] if known else np.full((*factors.shape[:-1], COLUMNS), np.nan)
+        left = np.arange(COLUMNS) * width
         return Drawing(
             np.array([Shape.POLYGON]),
             trajectory.position,
@@ -162,7 +158,7 @@ class Platform(Playable):
             self.world,
             None,
             box_outline()[None],
-            behind=Scenery(corners, np.tile(np.array(GREY, np.uint8), (COLUMNS, 1))),
+            behind=grey(boxes(left, 0.0, left + width, top)),
         )
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, Trajectory
-from cavendish.scenes.looks import RED, grey
+from cavendish.scenes.looks import RED, boxes, grey
 from cavendish.scenes.scene import (
     Law,
     Scene,
@@ -97,21 +97,12 @@ class Support(Scene):
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red disc over a grey shelf; the slot is known only where the factors are."""
-        factors, width = trajectory.factors, self.world.width
+        factors, middle = trajectory.factors, trajectory.position[..., 0, 0, :1]
         known = factors.shape[-1] == len(self.factors)
-        gap = factors[..., 1] if known else np.full(factors.shape[:-1], np.nan)
-        middle = trajectory.position[..., 0, 0, 0]
-        left, right, edge = middle - gap / 2, middle + gap / 2, 0 * gap
-        boxes = (
-            (edge, edge, left, edge + self.top),
-            (right, edge, edge + width, edge + self.top),
-            (left, edge, right, edge + self.bottom),
-        )
-        corners = [
-            np.stack([np.stack(corner, -1) for corner in ((a, b), (c, b), (c, d), (a, d))], -2) for a, b, c, d in boxes
-        ]
-        slot = [corner[..., None, None, :, :] for corner in corners]
-        return replace(draw_discs(trajectory, (RED,), self.world), behind=grey(*slot))
+        half = factors[..., 1:2] / 2 if known else np.full(middle.shape, np.nan)
+        ends = np.concatenate([0 * half, middle - half, middle + half, 0 * half + self.world.width], -1)
+        shelf = boxes(ends[..., :-1], 0.0, ends[..., 1:], np.array([self.top, self.bottom, self.top]))
+        return replace(draw_discs(trajectory, (RED,), self.world), behind=grey(shelf))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Horizontal momentum."""
