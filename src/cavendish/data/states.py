@@ -2,6 +2,7 @@
 
 position  clip x time x body x axis [m]   velocity  the same [m/s]   time [s]
 radius    clip x time x body [m]          factors   clip x factor, named by factor_names
+angle     clip x time x body [rad], only where bodies turn
 """
 
 import zipfile
@@ -19,7 +20,8 @@ FIELDS = ("position", "velocity", "time", "radius", "factors")
 def write_states(path: Path, truth: Trajectory, scene: Scene) -> None:
     """Write the states of a batch of clips."""
     names = np.array([factor.name for factor in scene.factors])
-    np.savez(path, factor_names=names, **{field: getattr(truth, field) for field in FIELDS})
+    fields = FIELDS if truth.angle is None else (*FIELDS, "angle")
+    np.savez(path, factor_names=names, **{field: getattr(truth, field) for field in fields})
 
 
 def read_states(path: Path) -> Trajectory:
@@ -27,6 +29,7 @@ def read_states(path: Path) -> Trajectory:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {field: stored[field] for field in FIELDS}
+            angle = stored.get("angle")
     except FileNotFoundError as error:
         raise BadInputError(f"{path}: no such file") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -40,5 +43,7 @@ def read_states(path: Path) -> Trajectory:
     for field in FIELDS:
         if not np.isfinite(arrays[field]).all():
             raise CorruptDataError(f"{path}: {field} holds values that are not finite")
+    if angle is not None and (angle.shape != position.shape[:-1] or not np.isfinite(angle).all()):
+        raise CorruptDataError(f"{path}: angle is {angle.shape}, expected {position.shape[:-1]}, finite")
     ones = np.ones(position.shape[:-1])
-    return Trajectory(time, position, arrays["velocity"], arrays["radius"], ones, arrays["factors"])
+    return Trajectory(time, position, arrays["velocity"], arrays["radius"], ones, arrays["factors"], angle)
