@@ -7,6 +7,7 @@ from cavendish.scenes.billiard import Billiard
 from cavendish.scenes.bouncing_ball import BouncingBall
 from cavendish.scenes.charged_particle import ChargedParticle
 from cavendish.scenes.collision import Collision
+from cavendish.scenes.combinatorial import Combinatorial
 from cavendish.scenes.coupled_springs import CoupledSprings
 from cavendish.scenes.drag_fall import DragFall
 from cavendish.scenes.hidden_mass import HiddenMass
@@ -38,6 +39,7 @@ AnyScene = (
     | RunawayMotion
     | AristotleFall
     | AttributeConflict
+    | Combinatorial
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
@@ -50,6 +52,7 @@ __all__ = [
     "BouncingBall",
     "ChargedParticle",
     "Collision",
+    "Combinatorial",
     "CoupledSprings",
     "DragFall",
     "Factor",
