@@ -82,7 +82,7 @@ class Reader:
         pixel = np.array([self.world.width / width, self.world.height / height])
         kinds, apart, ground = self._palette()
         palette = Palette(LIGHT_OF_BYTE, np.linalg.pinv(apart.T), apart, ground, self.screens, len(apart) > 3)
-        found, looks = np.empty((len(flat), len(self.colours), 5)), self._looks(kinds)
+        found, looks = np.empty((len(flat), len(self.colours), 5)), self._looks(kinds, palette.crowded)
         find_all(flat, palette, pixel, looks, found)
         found = found.reshape(*lead, len(self.colours), 5)
         position = found[..., :2]
@@ -107,7 +107,7 @@ class Reader:
             raise BadInputError(f"colours {self.colours.tolist()} cannot be told apart on {self.background.tolist()}")
         return kinds.reshape(-1), apart, ground
 
-    def _looks(self, kinds: Int[np.ndarray, " n"]) -> Looks:
+    def _looks(self, kinds: Int[np.ndarray, " n"], crowded: bool) -> Looks:
         """Lay out what compiled code must know of the bodies."""
         count = len(self.colours)
         shape = np.zeros(count, int) if self.shape is None else np.asarray(self.shape, dtype=int)
@@ -121,7 +121,7 @@ class Reader:
             for corners, turns in zip(outline, turned, strict=True)
         ]
         inside = np.stack([np.resize(found, (max(map(len, points)), 2)) for found in points])
-        return Looks(kinds, shape, outline, np.concatenate([form, gate[:, None]], -1), period, inside)
+        return Looks(kinds, shape, outline, np.concatenate([form, gate[:, None]], -1), period, inside, crowded)
 
     def _form(self, n: int) -> tuple[float, float, float]:
         """Return where a body is surely filled (from, to) and how far it reaches, in equal-area radii."""

@@ -12,6 +12,7 @@ from cavendish.readout.unmixing import Palette, unmix_all
 
 FILL_NEEDED = 0.4  # mean share in the core of a body, below which it counts as lost
 PURITY_NEEDED = 0.7  # 1 - unexplained light / light of the colour, in the core of a body
+CROWD_PIXELS_NEEDED = 8.0  # the same among more colours than channels, of which mixtures resemble others
 PIXELS_NEEDED = 3  # pixels more than half covered, below which there is nothing to find
 CROWDING = 0.05  # share of another body that makes a pixel tell nothing of this one
 VISIBLE_NEEDED = 0.2  # share of a partly hidden disc that must be seen before it may be fitted
@@ -27,6 +28,7 @@ class Looks(NamedTuple):
     form: Float[np.ndarray, "n four"]  # surely filled from, to, reach, and rivals' reach, in equal-area radii
     period: Float[np.ndarray, " n"]  # rad; the least turn of a body onto itself, 0 for what is not turned
     inside: Float[np.ndarray, "n m d"]  # points within a turned outline
+    crowded: bool  # more colours than channels
 
 
 @njit(cache=True, nogil=True)
@@ -41,12 +43,19 @@ def find_all(
     t, height, width, _ = frames.shape
     colours = len(palette.apart)
     shares, hidden = np.empty((colours, height, width)), np.zeros((height, width))
+    screen, bodies = np.zeros((height, width)), looks.colour.max() + 1
     for i in range(t):
         unmix_all(frames[i], palette, shares)
+        if palette.screens > 0:
+            screen[:] = 0.0
+            for m in range(colours - palette.screens, colours):
+                screen += shares[m]
+            hidden[:] = screen
+        crowd = _crowd(shares[:bodies], screen) if palette.crowded else screen
         for n in range(found.shape[1]):
             k = looks.colour[n]
-            if palette.crowded or (n == 0 and palette.screens > 0):
-                _hide(shares, k, palette, looks.colour, hidden)
+            if palette.crowded:
+                _leave_out(shares[k], crowd, hidden)
             _find(shares[k], hidden, pixel, looks, n, found[i, n])
             if found[i, n, 3] > 0.0:
                 found[i, n, 3] *= _purity(frames[i], hidden, palette, pixel, looks, n, found[i, n])
@@ -56,24 +65,25 @@ def find_all(
 
 
 @njit(cache=True, nogil=True)
-def _hide(
-    shares: Float[np.ndarray, "m h w"],
-    own: int,
-    palette: Palette,
-    bodies: Int[np.ndarray, " n"],
-    hidden: Float[np.ndarray, "h w"],
+def _crowd(shares: Float[np.ndarray, "m h w"], screen: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Return the share of each pixel that screens and bodies take, slight traces aside."""
+    crowd = screen.copy()
+    for share in shares:
+        for i in range(crowd.shape[0]):
+            for j in range(crowd.shape[1]):
+                if share[i, j] > CROWDING:
+                    crowd[i, j] += share[i, j]
+    return crowd
+
+
+@njit(cache=True, nogil=True)
+def _leave_out(
+    own: Float[np.ndarray, "h w"], crowd: Float[np.ndarray, "h w"], hidden: Float[np.ndarray, "h w"]
 ) -> None:
-    """Write what may hide a body: the screens, and in a crowded picture every other body."""
-    hidden[:] = 0.0
-    first = len(shares) - palette.screens
-    for k in range(len(shares)):
-        if k >= first:
-            hidden += shares[k]
-        elif palette.crowded and k != own and k <= bodies.max():
-            for i in range(hidden.shape[0]):
-                for j in range(hidden.shape[1]):
-                    if shares[k, i, j] > CROWDING:
-                        hidden[i, j] += shares[k, i, j]
+    """Write what hides a body: the crowd without the body itself."""
+    for i in range(own.shape[0]):
+        for j in range(own.shape[1]):
+            hidden[i, j] = crowd[i, j] - own[i, j] if own[i, j] > CROWDING else crowd[i, j]
 
 
 @njit(cache=True, nogil=True)
@@ -119,7 +129,7 @@ def _find(
     for _ in range(REFINEMENTS):
         old_x, old_y, old_r = x, y, r
         x, y, mass = _centroid(share, aspect, x, y, form[3] * r + max(2.0, 0.25 * r), total)
-        if mass <= 0.0:
+        if mass <= 0.0 or (looks.crowded and mass < CROWD_PIXELS_NEEDED):
             return
         r = math.sqrt(mass * aspect / math.pi)
         if abs(x - old_x) + abs(y - old_y) + abs(r - old_r) < 1e-7:

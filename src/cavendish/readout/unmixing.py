@@ -17,7 +17,7 @@ from numba import njit
 FAINT = 0.15  # light; what differs less from the background has no name
 NEAR = 2  # px on either side
 PLANE = 0.01  # what is left of a colour, squared, beside others that nearly make it up
-NAMED_OFTEN = 2  # pixels; a colour must have so many names around a pixel to have a share in it
+NAMED_OFTEN = 4  # pixels; a colour must have so many names around a pixel to have a share in it
 
 
 class Palette(NamedTuple):
@@ -59,23 +59,40 @@ def _unmix_nearby(frame: UInt8[np.ndarray, "h w c"], palette: Palette, shares: F
     name = _name(light, palette.apart)
     shares[:] = 0.0
     votes = np.zeros(count, np.int64)
-    chosen = np.empty(3, np.int64)
+    seen = np.empty(count, np.int64)
     for y in range(height):
         top, bottom = max(0, y - NEAR), min(height, y + NEAR + 1)
         for x in range(width):
-            votes[:] = 0
+            known = 0
             for i in range(top, bottom):
                 for j in range(max(0, x - NEAR), min(width, x + NEAR + 1)):
-                    if name[i, j] >= 0:
-                        votes[name[i, j]] += 1
-            found = 0
-            while found < 3:
-                k = int(votes.argmax())
-                if votes[k] < NAMED_OFTEN:
-                    break
-                chosen[found], votes[k] = k, 0
-                found += 1
-            _solve(light[y, x], palette.apart, chosen[:found], shares[:, y, x])
+                    k = name[i, j]
+                    if k >= 0:
+                        if votes[k] == 0:
+                            seen[known] = k
+                            known += 1
+                        votes[k] += 1
+            chosen = _most_named(seen[:known], votes)
+            if chosen > 0:
+                _solve(light[y, x], palette.apart, seen[:chosen], shares[:, y, x])
+
+
+@njit(cache=True, nogil=True)
+def _most_named(seen: Int[np.ndarray, " k"], votes: Int[np.ndarray, " m"]) -> int:
+    """Bring up to three names with enough votes to the front, most first; return how many, and clear the votes."""
+    chosen = 0
+    while chosen < min(3, len(seen)):
+        best = chosen
+        for m in range(chosen + 1, len(seen)):
+            if votes[seen[m]] > votes[seen[best]]:
+                best = m
+        if votes[seen[best]] < NAMED_OFTEN:
+            break
+        seen[chosen], seen[best] = seen[best], seen[chosen]
+        chosen += 1
+    for k in seen:
+        votes[k] = 0
+    return chosen
 
 
 @njit(cache=True, nogil=True)
