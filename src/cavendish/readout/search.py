@@ -146,6 +146,8 @@ def _find(
         place = fit(share, hidden, aspect, place, looks.shape[n], looks.outline[n], form[2])
         if mass * aspect < VISIBLE_NEEDED * math.pi * place[2] ** 2 and not at_edge:
             return
+        if looks.crowded and 2 * math.pi * place[2] ** 2 < mass * aspect:
+            return  # what shrinks away from its own pixels is a mixture of other bodies
     x, y, r = place[0], place[1], place[2]
     if turned:
         fill = _turned_fill(share, hidden, aspect, place, looks.outline[n], reach)

@@ -112,14 +112,21 @@ class Combinatorial(Scene):
         time: Float[np.ndarray, " t"],
         actions: Float[np.ndarray, "b t a"] | None = None,
     ) -> Trajectory:
-        """Let the engine play every clip; absent bodies wait outside the frame."""
+        """Let the engine play every clip; absent bodies wait outside the frame.
+
+        Actions push: what the velocity of each body gains at each instant [m/s], x and y of one body after another.
+        """
         check_clock(time)
         if time[0] < 0:
             raise BadInputError(f"{self.name()}: time starts at {time[0]:g} s, expected >= 0")
         how = Engine(self.solver_step, self.iterations, self.gravity, self.friction, self.restitution)
         column = self.columns(factors)
         rooms = [self._room(*row) for row in zip(*column.values(), strict=True)]
-        played = [play(room, time, how) for room in rooms]
+        if actions is not None and actions.shape != (len(rooms), len(time), 2 * self.bodies):
+            expected = (len(rooms), len(time), 2 * self.bodies)
+            raise BadInputError(f"{self.name()}: actions have shape {actions.shape}, expected {expected}")
+        pushes = [None] * len(rooms) if actions is None else list(actions.reshape(len(rooms), len(time), -1, 2))
+        played = [play(room, time, how, push) for room, push in zip(rooms, pushes, strict=True)]
         place, speed = (np.stack([motion[i] for motion in played]) for i in (0, 1))
         extent = np.stack([room.extent for room in rooms])
         absent = np.isnan(extent)

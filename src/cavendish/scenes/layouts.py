@@ -75,23 +75,23 @@ JAR = _piece(
     "jar",
     (139, 0, 217),
     [
-        (-HALF, 0),
-        (HALF, 0),
-        (HALF, 1),
-        (HALF - SIDE, 1),
+        (-HALF, 0.0),
+        (HALF, 0.0),
+        (HALF, 1.0),
+        (HALF - SIDE, 1.0),
         (HALF - SIDE, SIDE),
         (SIDE - HALF, SIDE),
-        (SIDE - HALF, 1),
-        (-HALF, 1),
+        (SIDE - HALF, 1.0),
+        (-HALF, 1.0),
     ],
-    _boxes((-HALF, 0, HALF, SIDE), (-HALF, SIDE, SIDE - HALF, 1), (HALF - SIDE, SIDE, HALF, 1)),
+    _boxes((-HALF, 0.0, HALF, SIDE), (-HALF, SIDE, SIDE - HALF, 1.0), (HALF - SIDE, SIDE, HALF, 1.0)),
 )
 ARM = 0.06  # half the thickness of a stick of length 1
 _QUARTER = ((ARM, -ARM), (0.5, -ARM), (0.5, ARM), (ARM, ARM), (ARM, 0.5), (-ARM, 0.5))  # half of the outline
 STICKS = _piece(
     "sticks",
     (150, 220, 0),
-    [(s * x, s * y) for s in (1, -1) for x, y in _QUARTER],
+    [(s * x, s * y) for s in (1.0, -1.0) for x, y in _QUARTER],
     _boxes((-0.5, -ARM, 0.5, ARM), (-ARM, ARM, ARM, 0.5), (-ARM, -0.5, ARM, -ARM)),
 )
 THICK: Metres = 0.3  # of an upright bar

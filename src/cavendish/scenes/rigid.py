@@ -61,9 +61,12 @@ def overlapping(layout: Layout, chosen: Iterable[int]) -> bool:
 
 
 def play(
-    layout: Layout, time: Float[np.ndarray, " t"], how: Engine
+    layout: Layout, time: Float[np.ndarray, " t"], how: Engine, pushes: Float[np.ndarray, "t n d"] | None
 ) -> tuple[Float[np.ndarray, "t n three"], Float[np.ndarray, "t n three"]]:
-    """Return x, y and angle of every piece at every instant, and how fast they change; NaN where absent."""
+    """Return x, y and angle of every piece at every instant, and how fast they change; NaN where absent.
+
+    Pushes are what each piece's velocity gains at each instant, in metres per second.
+    """
     space = engine().Space()
     bodies = _furnish(space, layout)
     space.gravity, space.iterations, space.collision_slop = (0.0, -how.gravity), how.iterations, SLOP
@@ -76,6 +79,7 @@ def play(
     nodes = np.unique(np.concatenate([node + k for k in (-1, 0, 1, 2)]).clip(0))
     places = np.full((len(nodes), len(PIECES), 3), np.nan)
     places[:] = np.concatenate([layout.position, layout.angle[:, None]], -1)
+    pushed = {} if pushes is None else dict(zip(node.tolist(), pushes, strict=True))
     done = 0
     for row, wanted in enumerate(nodes):
         for _ in range(wanted - done):
@@ -83,6 +87,8 @@ def play(
         done = wanted
         for n, body in moving:
             places[row, n] = (*body.position, body.angle)
+            if wanted in pushed:
+                body.velocity += tuple(pushed[wanted][n].tolist())
     return _between(places, nodes, node, time / how.step - node, how.step)
 
 
