@@ -12,6 +12,7 @@ import pytest
 
 from cavendish.data import Picture, Split
 from cavendish.data.media import clips_in, read_clip, write_clip
+from cavendish.data.split import mirror
 from cavendish.data.states import read_states, write_states
 from cavendish.data.study_grid import (
     COLLISION_INSIDE,
@@ -180,3 +181,16 @@ def test_damaged_films_and_states_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "states.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CorruptDataError, match=r"states\.npz"):
         read_states(tmp_path / "states.npz")
+
+
+def test_angles_are_stored_and_mirrored_where_bodies_turn(tmp_path: Path) -> None:
+    truth = Split(UniformMotion()).trajectories(np.arange(3))
+    turning = replace(truth, angle=np.random.default_rng(0).uniform(-3, 3, truth.radius.shape))
+    write_states(tmp_path / "states.npz", turning, UniformMotion())
+    assert np.array_equal(read_states(tmp_path / "states.npz").angle, turning.angle)
+    assert read_states(tmp_path / "states.npz")[1:].angle.shape[0] == 2
+    mirrored = mirror(turning, 10.0, np.array([True, False, True]))
+    assert np.array_equal(mirrored.angle[::2], -turning.angle[::2])
+    assert np.array_equal(mirrored.angle[1], turning.angle[1])
+    write_states(tmp_path / "still.npz", truth, UniformMotion())
+    assert read_states(tmp_path / "still.npz").angle is None

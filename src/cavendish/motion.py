@@ -46,6 +46,7 @@ class Trajectory:
     radius: Float[np.ndarray, "*b t n"]  # m
     confidence: Float[np.ndarray, "*b t n"]  # 1 for the truth
     factors: Float[np.ndarray, "*b f"]  # the scene's factors, in the order of `Scene.factors`
+    angle: Float[np.ndarray, "*b t n"] | None = None  # rad, counter-clockwise; None: no body turns; NaN: not seen
 
     def __getitem__(self, clip: "int | slice | Int[np.ndarray, ' i']") -> "Trajectory":
         """Pick clips along the batch axis."""
@@ -56,6 +57,7 @@ class Trajectory:
             self.radius[clip],
             self.confidence[clip],
             self.factors[clip],
+            None if self.angle is None else self.angle[clip],
         )
 
     @property

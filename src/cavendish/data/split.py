@@ -8,7 +8,7 @@ never share a position by accident.
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -121,8 +121,14 @@ class Split:
 
 
 def mirror(trajectory: Trajectory, width: float, which: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Trajectory:
-    """Mirror the chosen clips left to right: x -> W - x, v_x -> -v_x. Factors keep their unmirrored values."""
+    """Mirror the chosen clips left to right: x -> W - x, v_x -> -v_x, angle -> -angle.
+
+    Factors keep their unmirrored values.
+    """
     position, velocity = trajectory.position.copy(), trajectory.velocity.copy()
     position[which, ..., 0] = width - position[which, ..., 0]
     velocity[which, ..., 0] *= -1
-    return Trajectory(trajectory.time, position, velocity, trajectory.radius, trajectory.confidence, trajectory.factors)
+    angle = trajectory.angle
+    if angle is not None:
+        angle = np.where(which[:, None, None], -angle, angle)
+    return replace(trajectory, position=position, velocity=velocity, angle=angle)

@@ -3,6 +3,7 @@
 position  clip x time x body x axis [m]   velocity  the same [m/s]   time [s]
 radius    clip x time x body [m]          factors   clip x factor, named by factor_names
 actions   clip x time x 1, numbers of the buttons named by action_names: only where a world has buttons
+angle     clip x time x body [rad], only where bodies turn
 """
 
 import zipfile
@@ -22,7 +23,8 @@ def write_states(
     path: Path, truth: Trajectory, scene: Scene, actions: Float[np.ndarray, "b t a"] | None = None
 ) -> None:
     """Write the states of a batch of clips, and the buttons pressed where there are any."""
-    arrays = {field: getattr(truth, field) for field in FIELDS}
+    fields = FIELDS if truth.angle is None else (*FIELDS, "angle")
+    arrays = {field: getattr(truth, field) for field in fields}
     arrays["factor_names"] = np.array([factor.name for factor in scene.factors])
     if actions is not None and isinstance(scene, Playable):
         arrays |= {"actions": actions.astype(np.uint8), "action_names": np.array(scene.controls)}
@@ -34,6 +36,7 @@ def read_states(path: Path) -> Trajectory:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {field: stored[field] for field in FIELDS}
+            angle = stored.get("angle")
     except FileNotFoundError as error:
         raise BadInputError(f"{path}: no such file") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -47,5 +50,7 @@ def read_states(path: Path) -> Trajectory:
     for field in FIELDS:
         if not np.isfinite(arrays[field]).all():
             raise CorruptDataError(f"{path}: {field} holds values that are not finite")
+    if angle is not None and (angle.shape != position.shape[:-1] or not np.isfinite(angle).all()):
+        raise CorruptDataError(f"{path}: angle is {angle.shape}, expected {position.shape[:-1]}, finite")
     ones = np.ones(position.shape[:-1])
-    return Trajectory(time, position, arrays["velocity"], arrays["radius"], ones, arrays["factors"])
+    return Trajectory(time, position, arrays["velocity"], arrays["radius"], ones, arrays["factors"], angle)

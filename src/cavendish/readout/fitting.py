@@ -1,4 +1,7 @@
-"""Comparing a map of shares with the exact shares of a shape: fitting a disc seen in part, telling shapes apart."""
+"""Comparing a map of shares with the exact shares of a shape: fitting it, seen in part or turned; telling shapes apart.
+
+A place is (x, y, r, theta) in pixel widths and radians, y down, theta counter-clockwise on the screen.
+"""
 
 import math
 
@@ -11,6 +14,7 @@ from cavendish.render.discs import disc_share, ring_share
 from cavendish.render.polygons import polygon_share
 
 RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
+TURNS = 48  # angles tried before the fit, in one turn of a shape onto itself
 RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
@@ -41,44 +45,109 @@ def difference(
 
 
 @njit(cache=True, nogil=True)
-def fit_disc(
-    share: Float[np.ndarray, "h w"], hidden: Float[np.ndarray, "h w"], aspect: float, x: float, y: float, r: float
-) -> tuple[float, float, float]:
-    """Fit centre and radius of a disc that is seen in part, by Gauss-Newton on its exact shares where it can be seen.
+def drawn(
+    place: Float[np.ndarray, " four"],
+    aspect: float,
+    shape: int,
+    outline: Float[np.ndarray, "v d"],
+    box: tuple[int, int, int, int],
+) -> Float[np.ndarray, "h w"]:
+    """Return the shares of a disc or a turned polygon in the pixels of a box (left, right, top, bottom)."""
+    x, y, r = place[0], place[1], place[2]
+    if shape != POLYGON:
+        return disc_share(x, y, r, np.array([1.0, aspect]), box[0], box[1], box[2], box[3])
+    cosine, sine = r * math.cos(place[3]), r * math.sin(place[3])
+    corners = np.empty_like(outline)
+    for v in range(len(outline)):
+        corners[v, 0] = x + cosine * outline[v, 0] - sine * outline[v, 1]
+        corners[v, 1] = (y - sine * outline[v, 0] - cosine * outline[v, 1]) / aspect
+    return polygon_share(corners, box[0], box[1], box[2], box[3])
+
+
+@njit(cache=True, nogil=True)
+def box_around(x: float, y: float, reach: float, aspect: float, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the columns and rows within reach of a point (left, right, top, bottom)."""
+    left, right = max(0, int(x - reach)), min(width, int(x + reach) + 1)
+    return left, right, max(0, int((y - reach) / aspect)), min(height, int((y + reach) / aspect) + 1)
+
+
+@njit(cache=True, nogil=True)
+def fit(
+    share: Float[np.ndarray, "h w"],
+    hidden: Float[np.ndarray, "h w"],
+    aspect: float,
+    start: Float[np.ndarray, " four"],
+    shape: int,
+    outline: Float[np.ndarray, "v d"],
+    reach: float,
+) -> Float[np.ndarray, " four"]:
+    """Fit the place of a shape, by Gauss-Newton on its exact shares where it can be seen.
 
     The radius seen in part is a poor start, so the steps are bounded by half a pixel width per iteration
-    and the fit runs longer than its quadratic end alone would need.
+    and the fit runs longer than its quadratic end alone would need. A disc has no angle to fit.
     """
     height, width = share.shape
-    unit = np.array([1.0, aspect])
-    h = 1e-3
+    free = 4 if shape == POLYGON else 3
+    place = start.copy()
+    place[2] = max(0.5, place[2])
     for _ in range(60):
-        reach = r + 3.0
-        left, right = max(0, int(x - reach)), min(width, int(x + reach) + 1)
-        top, bottom = max(0, int((y - reach) / aspect)), min(height, int((y + reach) / aspect) + 1)
-        if right - left < 1 or bottom - top < 1:
+        box = box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
+        if box[1] - box[0] < 1 or box[3] - box[2] < 1:
             break
-        base = disc_share(x, y, r, unit, left, right, top, bottom)
-        along_x = (disc_share(x + h, y, r, unit, left, right, top, bottom) - base) / h
-        along_y = (disc_share(x, y + h, r, unit, left, right, top, bottom) - base) / h
-        along_r = (disc_share(x, y, r + h, unit, left, right, top, bottom) - base) / h
-        normal, target = np.zeros((3, 3)), np.zeros(3)
-        for i in range(bottom - top):
-            for j in range(right - left):
-                if hidden[top + i, left + j] > 0.01:
+        base = drawn(place, aspect, shape, outline, box)
+        slopes = np.empty((free, *base.shape))
+        for p in range(free):
+            h = 1e-3 if p < 3 else 1e-3 / place[2]
+            moved = place.copy()
+            moved[p] += h
+            slopes[p] = (drawn(moved, aspect, shape, outline, box) - base) / h
+        normal, target = np.zeros((free, free)), np.zeros(free)
+        for i in range(base.shape[0]):
+            for j in range(base.shape[1]):
+                if hidden[box[2] + i, box[0] + j] > 0.01:
                     continue
-                slope = (along_x[i, j], along_y[i, j], along_r[i, j])
-                miss = share[top + i, left + j] - base[i, j]
-                for p in range(3):
-                    target[p] += slope[p] * miss
-                    for q in range(3):
-                        normal[p, q] += slope[p] * slope[q]
-        for p in range(3):
+                miss = share[box[2] + i, box[0] + j] - base[i, j]
+                for p in range(free):
+                    target[p] += slopes[p, i, j] * miss
+                    for q in range(free):
+                        normal[p, q] += slopes[p, i, j] * slopes[q, i, j]
+        for p in range(free):
             normal[p, p] += 1e-6 + 1e-3 * normal[p, p]
         change = np.linalg.solve(normal, target)
-        for p in range(3):
-            change[p] = min(0.5, max(-0.5, change[p]))
-        x, y, r = x + change[0], y + change[1], max(0.5, r + change[2])
-        if abs(change[0]) + abs(change[1]) + abs(change[2]) < 1e-6:
+        size, turn = 0.0, 0.5 / place[2]
+        for p in range(free):
+            bound = 0.5 if p < 3 else turn
+            change[p] = min(bound, max(-bound, change[p]))
+            place[p] += change[p]
+            size += abs(change[p])
+        place[2] = max(0.5, place[2])
+        if size < 1e-6:
             break
-    return x, y, r
+    return place
+
+
+@njit(cache=True, nogil=True)
+def best_turn(
+    share: Float[np.ndarray, "h w"],
+    hidden: Float[np.ndarray, "h w"],
+    aspect: float,
+    place: Float[np.ndarray, " four"],
+    inside: Float[np.ndarray, "m d"],
+    period: float,
+) -> float:
+    """Return the angle at which points inside the outline meet the largest mean share."""
+    height, width = share.shape
+    best, most = 0.0, -1.0
+    for turn in range(TURNS):
+        angle = period * turn / TURNS
+        cosine, sine = place[2] * math.cos(angle), place[2] * math.sin(angle)
+        total, count = 0.0, 1e-9
+        for m in range(len(inside)):
+            j = int(place[0] + cosine * inside[m, 0] - sine * inside[m, 1])
+            i = int((place[1] - sine * inside[m, 0] - cosine * inside[m, 1]) / aspect)
+            if 0 <= i < height and 0 <= j < width and hidden[i, j] < 0.25:
+                total += share[i, j]
+                count += 1
+        if total / count > most:
+            best, most = angle, total / count
+    return best

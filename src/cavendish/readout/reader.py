@@ -12,6 +12,9 @@ scenery in front, is found by fitting the exact share of a disc to what is visib
 not the centre; any other shape is lost there.
 Scenery has colours of its own, which are unmixed with the bodies' and then left aside. Bodies of one colour but
 different shapes are looks of which a frame shows one: the one whose exact shares resemble the picture most.
+More colours than three are unmixed where they are near (`unmixing`); a body is then fitted in the pixels that no other
+body shares. A polygon that may turn is fitted with its angle, starting from the best of many angles around; the angle
+is known up to the turns that bring the outline onto itself, and goes on from frame to frame by the smallest step.
 A reader knows colours, shapes and scale, never the scene; what it cannot find it calls lost (NaN, confidence 0):
 too little colour in the core of the body, or light there that no mixture of the known colours explains.
 """
@@ -25,9 +28,11 @@ from jaxtyping import Float, Int, Shaped, UInt8
 
 from cavendish.errors import BadInputError
 from cavendish.motion import RING_HOLE, Drawing, Shape, Trajectory, World
-from cavendish.readout.search import Looks, Palette, find_all
+from cavendish.readout.search import Looks, find_all
+from cavendish.readout.unmixing import Palette
 from cavendish.render.colour import LIGHT_OF_BYTE, light_of
 
+ALIKE = math.cos(math.radians(10))  # colours in directions closer than this cannot be told apart in a crowd
 NO_COLOURS = np.zeros((0, 3), np.uint8)
 
 
@@ -43,6 +48,7 @@ class Reader:
     outline: Float[np.ndarray, "n v d"] | None = None  # of polygons, as in a drawing
     scenery: UInt8[np.ndarray, "m c"] = field(default_factory=NO_COLOURS.copy)  # colours that are no bodies
     screens: int = 0  # how many of these, the last ones, may hide a body
+    turning: bool = False  # whether polygons may turn
 
     @classmethod
     def of(cls, drawing: Drawing) -> "Reader":
@@ -52,11 +58,18 @@ class Reader:
         behind = behind[[not (colour == front).all(-1).any() for colour in behind]] if len(front) else behind
         scenery = np.concatenate([behind, front])
         return cls(
-            drawing.colour, drawing.background, drawing.world, drawing.shape, drawing.outline, scenery, len(front)
+            drawing.colour,
+            drawing.background,
+            drawing.world,
+            drawing.shape,
+            drawing.outline,
+            scenery,
+            len(front),
+            drawing.angle is not None,
         )
 
     def read(self, frames: Shaped[np.ndarray, "..."], time: Float[np.ndarray, " t"]) -> Trajectory:
-        """Read position, velocity (central differences), radius and confidence of every body.
+        """Read position, velocity (central differences), radius, confidence and angle of every body.
 
         Raises BadInputError for frames that are not uint8 RGB or whose number differs from the clock's.
         """
@@ -68,10 +81,10 @@ class Reader:
         flat = np.ascontiguousarray(frames).reshape(-1, height, width, 3)
         pixel = np.array([self.world.width / width, self.world.height / height])
         kinds, apart, ground = self._palette()
-        palette = Palette(LIGHT_OF_BYTE, np.linalg.pinv(apart.T), apart, ground, self.screens)
-        found = np.empty((len(flat), len(self.colours), 4))
-        find_all(flat, palette, pixel, self._looks(kinds), found)
-        found = found.reshape(*lead, len(self.colours), 4)
+        palette = Palette(LIGHT_OF_BYTE, np.linalg.pinv(apart.T), apart, ground, self.screens, len(apart) > 3)
+        found, looks = np.empty((len(flat), len(self.colours), 5)), self._looks(kinds, palette.crowded)
+        find_all(flat, palette, pixel, looks, found)
+        found = found.reshape(*lead, len(self.colours), 5)
         position = found[..., :2]
         return Trajectory(
             time,
@@ -80,6 +93,7 @@ class Reader:
             found[..., 2],
             found[..., 3],
             np.zeros((*lead[:-1], 0)),
+            continued(found[..., 4], looks.period) if self.turning else None,
         )
 
     def _palette(self) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "m c"], Float[np.ndarray, " c"]]:
@@ -89,18 +103,25 @@ class Reader:
         colours = np.concatenate([bodies, self.scenery])
         apart = light_of(colours / 255) - ground
         distinct = {(kind, *self._form(n)) for n, kind in enumerate(kinds.reshape(-1).tolist())}
-        if np.linalg.matrix_rank(apart, tol=1e-3) < len(colours) or len(distinct) < len(self.colours):
+        if not _apart(apart) or len(distinct) < len(self.colours):
             raise BadInputError(f"colours {self.colours.tolist()} cannot be told apart on {self.background.tolist()}")
         return kinds.reshape(-1), apart, ground
 
-    def _looks(self, kinds: Int[np.ndarray, " n"]) -> Looks:
+    def _looks(self, kinds: Int[np.ndarray, " n"], crowded: bool) -> Looks:
         """Lay out what compiled code must know of the bodies."""
         count = len(self.colours)
         shape = np.zeros(count, int) if self.shape is None else np.asarray(self.shape, dtype=int)
         outline = np.zeros((count, 0, 2)) if self.outline is None else np.ascontiguousarray(self.outline, dtype=float)
         form = np.array([self._form(n) for n in range(count)])
         gate = np.array([form[kinds == kind, 2].max() for kind in kinds])
-        return Looks(kinds, shape, outline, np.concatenate([form, gate[:, None]], -1))
+        turned = [self.turning and kind == Shape.POLYGON for kind in shape]
+        period = np.array([symmetry(corners) if turns else 0.0 for corners, turns in zip(outline, turned, strict=True)])
+        points = [
+            points_inside(corners) if turns else np.zeros((1, 2))
+            for corners, turns in zip(outline, turned, strict=True)
+        ]
+        inside = np.stack([np.resize(found, (max(map(len, points)), 2)) for found in points])
+        return Looks(kinds, shape, outline, np.concatenate([form, gate[:, None]], -1), period, inside, crowded)
 
     def _form(self, n: int) -> tuple[float, float, float]:
         """Return where a body is surely filled (from, to) and how far it reaches, in equal-area radii."""
@@ -125,3 +146,51 @@ def differentiate(
     if len(time) < 2:
         return np.full(position.shape, np.nan)
     return np.asarray(np.gradient(position, time, axis=-3))
+
+
+def continued(angle: Float[np.ndarray, "*b t n"], period: Float[np.ndarray, " n"]) -> Float[np.ndarray, "*b t n"]:
+    """Add turns of a body onto itself so that its angle goes on from the last frame in which it was seen."""
+    whole = np.where(period > 0, period, np.inf)
+    steady, last = angle.copy(), np.zeros_like(angle[..., 0, :])
+    for t in range(angle.shape[-2]):
+        turns = np.round((angle[..., t, :] - last) / whole)
+        steady[..., t, :] -= np.where(period > 0, turns * period, 0.0)
+        last = np.where(np.isnan(steady[..., t, :]), last, steady[..., t, :])
+    return steady
+
+
+def symmetry(outline: Float[np.ndarray, "v d"]) -> float:
+    """Return the least turn in radians that brings an outline onto itself."""
+    for parts in range(len(outline), 1, -1):
+        turn = 2 * math.pi / parts
+        turned = outline @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+        if np.linalg.norm(turned[:, None] - outline, axis=-1).min(1).max() < 1e-6:
+            return turn
+    return 2 * math.pi
+
+
+def points_inside(outline: Float[np.ndarray, "v d"]) -> Float[np.ndarray, "m d"]:
+    """Spread points over the inside of an outline by the even-odd rule, some of them close to its ends."""
+    corners, after = outline, np.roll(outline, -1, axis=0)
+    x, y = (
+        axis.ravel()
+        for axis in np.meshgrid(
+            *(np.linspace(*span, 26)[1:-1] for span in np.stack([corners.min(0), corners.max(0)], -1))
+        )
+    )
+    across = (corners[:, 1] > y[:, None]) != (after[:, 1] > y[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cut = corners[:, 0] + (y[:, None] - corners[:, 1]) * (after - corners)[:, 0] / (after - corners)[:, 1]
+    odd = (across & (x[:, None] < cut)).sum(-1) % 2 == 1
+    return np.stack([x[odd], y[odd]], -1)
+
+
+def _apart(colours: Float[np.ndarray, "m c"]) -> bool:
+    """Tell whether colours can be unmixed: independent if there are three or fewer, else in different directions."""
+    if len(colours) <= 3:
+        return bool(np.linalg.matrix_rank(colours, tol=1e-3) == len(colours))
+    size = np.linalg.norm(colours, axis=-1)
+    if size.min() < 0.1:
+        return False
+    along = colours @ colours.T / np.outer(size, size)
+    return bool((along - np.eye(len(colours))).max() < ALIKE)

@@ -7,23 +7,16 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numba import njit
 
-from cavendish.readout.fitting import difference, fit_disc
+from cavendish.readout.fitting import POLYGON, best_turn, box_around, difference, drawn, fit
+from cavendish.readout.unmixing import Palette, unmix_all
 
 FILL_NEEDED = 0.4  # mean share in the core of a body, below which it counts as lost
 PURITY_NEEDED = 0.7  # 1 - unexplained light / light of the colour, in the core of a body
+CROWD_PIXELS_NEEDED = 8.0  # the same among more colours than channels, of which mixtures resemble others
 PIXELS_NEEDED = 3  # pixels more than half covered, below which there is nothing to find
+CROWDING = 0.05  # share of another body that makes a pixel tell nothing of this one
 VISIBLE_NEEDED = 0.2  # share of a partly hidden disc that must be seen before it may be fitted
 REFINEMENTS = 6
-
-
-class Palette(NamedTuple):
-    """The known colours in linear light, bodies first, then scenery, of which the last may hide bodies."""
-
-    light_of_byte: Float[np.ndarray, " light"]
-    unmix: Float[np.ndarray, "m c"]  # light less background -> shares
-    apart: Float[np.ndarray, "m c"]  # shares -> light less background
-    ground: Float[np.ndarray, " c"]
-    screens: int
 
 
 class Looks(NamedTuple):
@@ -33,6 +26,9 @@ class Looks(NamedTuple):
     shape: Int[np.ndarray, " n"]
     outline: Float[np.ndarray, "n v d"]
     form: Float[np.ndarray, "n four"]  # surely filled from, to, reach, and rivals' reach, in equal-area radii
+    period: Float[np.ndarray, " n"]  # rad; the least turn of a body onto itself, 0 for what is not turned
+    inside: Float[np.ndarray, "n m d"]  # points within a turned outline
+    crowded: bool  # more colours than channels
 
 
 @njit(cache=True, nogil=True)
@@ -41,27 +37,53 @@ def find_all(
     palette: Palette,
     pixel: Float[np.ndarray, " d"],
     looks: Looks,
-    found: Float[np.ndarray, "t n four"],
+    found: Float[np.ndarray, "t n five"],
 ) -> None:
-    """Write x, y (up), radius in metres and confidence of every body in every frame."""
+    """Write x, y (up), radius in metres, confidence and angle of every body in every frame."""
     t, height, width, _ = frames.shape
-    share, hidden, screen = np.empty((height, width)), np.zeros((height, width)), np.empty((height, width))
+    colours = len(palette.apart)
+    shares, hidden = np.empty((colours, height, width)), np.zeros((height, width))
+    screen, bodies = np.zeros((height, width)), looks.colour.max() + 1
     for i in range(t):
+        unmix_all(frames[i], palette, shares)
         if palette.screens > 0:
-            hidden[:] = 0.0
-        for m in range(len(palette.unmix) - palette.screens, len(palette.unmix)):
-            _unmix(frames[i], palette, m, screen)
-            hidden += screen
+            screen[:] = 0.0
+            for m in range(colours - palette.screens, colours):
+                screen += shares[m]
+            hidden[:] = screen
+        crowd = _crowd(shares[:bodies], screen) if palette.crowded else screen
         for n in range(found.shape[1]):
             k = looks.colour[n]
-            if n == 0 or k != looks.colour[n - 1]:
-                _unmix(frames[i], palette, k, share)
-            _find(share, hidden, pixel, looks.form[n], found[i, n])
+            if palette.crowded:
+                _leave_out(shares[k], crowd, hidden)
+            _find(shares[k], hidden, pixel, looks, n, found[i, n])
             if found[i, n, 3] > 0.0:
-                found[i, n, 3] *= _purity(frames[i], k, palette, pixel, looks.form[n], found[i, n])
-                if found[i, n, 3] <= 0.0 or _is_a_rival(share, pixel, looks, n, found[i, n]):
-                    found[i, n, :3] = np.nan
+                found[i, n, 3] *= _purity(frames[i], hidden, palette, pixel, looks, n, found[i, n])
+                if found[i, n, 3] <= 0.0 or _is_a_rival(shares[k], pixel, looks, n, found[i, n]):
+                    found[i, n] = np.nan
                     found[i, n, 3] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _crowd(shares: Float[np.ndarray, "m h w"], screen: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Return the share of each pixel that screens and bodies take, slight traces aside."""
+    crowd = screen.copy()
+    for share in shares:
+        for i in range(crowd.shape[0]):
+            for j in range(crowd.shape[1]):
+                if share[i, j] > CROWDING:
+                    crowd[i, j] += share[i, j]
+    return crowd
+
+
+@njit(cache=True, nogil=True)
+def _leave_out(
+    own: Float[np.ndarray, "h w"], crowd: Float[np.ndarray, "h w"], hidden: Float[np.ndarray, "h w"]
+) -> None:
+    """Write what hides a body: the crowd without the body itself."""
+    for i in range(own.shape[0]):
+        for j in range(own.shape[1]):
+            hidden[i, j] = crowd[i, j] - own[i, j] if own[i, j] > CROWDING else crowd[i, j]
 
 
 @njit(cache=True, nogil=True)
@@ -70,7 +92,7 @@ def _is_a_rival(
     pixel: Float[np.ndarray, " d"],
     looks: Looks,
     n: int,
-    found: Float[np.ndarray, " four"],
+    found: Float[np.ndarray, " five"],
 ) -> bool:
     """Tell whether another body of the same colour, drawn in the same place, would resemble the picture more."""
     own = -1.0
@@ -84,29 +106,18 @@ def _is_a_rival(
 
 
 @njit(cache=True, nogil=True)
-def _unmix(frame: UInt8[np.ndarray, "h w c"], palette: Palette, k: int, share: Float[np.ndarray, "h w"]) -> None:
-    """Write the share of colour k in every pixel."""
-    table = np.empty((3, 256))
-    for c in range(3):
-        for byte in range(256):
-            table[c, byte] = palette.unmix[k, c] * (palette.light_of_byte[byte] - palette.ground[c])
-    height, width = share.shape
-    for y in range(height):
-        for x in range(width):
-            share[y, x] = table[0, frame[y, x, 0]] + table[1, frame[y, x, 1]] + table[2, frame[y, x, 2]]
-
-
-@njit(cache=True, nogil=True)
 def _find(
     share: Float[np.ndarray, "h w"],
     hidden: Float[np.ndarray, "h w"],
     pixel: Float[np.ndarray, " d"],
-    form: Float[np.ndarray, " four"],
-    found: Float[np.ndarray, " four"],
+    looks: Looks,
+    n: int,
+    found: Float[np.ndarray, " five"],
 ) -> None:
-    """Write x, y (up), radius in metres and confidence of the body in one frame's share map."""
+    """Write x, y (up), radius in metres, confidence and angle of the body in one frame's share map."""
     height, width = share.shape
-    found[:3] = np.nan
+    form = looks.form[n]
+    found[:] = np.nan
     found[3] = 0.0
     x, y, area, total = _coarse(share)
     if area < PIXELS_NEEDED:
@@ -118,26 +129,59 @@ def _find(
     for _ in range(REFINEMENTS):
         old_x, old_y, old_r = x, y, r
         x, y, mass = _centroid(share, aspect, x, y, form[3] * r + max(2.0, 0.25 * r), total)
-        if mass <= 0.0:
+        if mass <= 0.0 or (looks.crowded and mass < CROWD_PIXELS_NEEDED):
             return
         r = math.sqrt(mass * aspect / math.pi)
         if abs(x - old_x) + abs(y - old_y) + abs(r - old_r) < 1e-7:
             break
     reach = form[2] * r
     at_edge = min(x, y) - reach < 0.5 or x + reach > width - 0.5 or y + reach > height * aspect - 0.5
-    if at_edge or _screened(hidden, aspect, x, y, reach + 1.0):
-        if form[2] > 1.0:  # only a disc can be fitted
+    turned = looks.period[n] > 0.0
+    place = np.array([x, y, r, 0.0])
+    if turned:
+        place[3] = best_turn(share, hidden, aspect, place, looks.inside[n], looks.period[n])
+    elif (at_edge or _screened(hidden, aspect, x, y, reach + 1.0)) and form[2] > 1.0:
+        return  # only what may turn, or a disc, can be fitted
+    if turned or at_edge or _screened(hidden, aspect, x, y, reach + 1.0):
+        place = fit(share, hidden, aspect, place, looks.shape[n], looks.outline[n], form[2])
+        if mass * aspect < VISIBLE_NEEDED * math.pi * place[2] ** 2 and not at_edge:
             return
-        x, y, r = fit_disc(share, hidden, aspect, x, y, r)
-        if mass * aspect < VISIBLE_NEEDED * math.pi * r * r and not at_edge:
-            return
-    fill = _fill(share, hidden, aspect, x, y, form[0] * r, form[1] * r)
+        if looks.crowded and 2 * math.pi * place[2] ** 2 < mass * aspect:
+            return  # what shrinks away from its own pixels is a mixture of other bodies
+    x, y, r = place[0], place[1], place[2]
+    if turned:
+        fill = _turned_fill(share, hidden, aspect, place, looks.outline[n], reach)
+        found[4] = place[3]
+    else:
+        fill = _fill(share, hidden, aspect, x, y, form[0] * r, form[1] * r)
     if not fill > FILL_NEEDED:
+        found[4] = np.nan
         return
     found[0] = x * pixel[0]
     found[1] = height * pixel[1] - y * pixel[0]
     found[2] = r * pixel[0]
     found[3] = min(1.0, fill) * min(1.0, mass / max(total, 1e-9))
+
+
+@njit(cache=True, nogil=True)
+def _turned_fill(
+    share: Float[np.ndarray, "h w"],
+    hidden: Float[np.ndarray, "h w"],
+    aspect: float,
+    place: Float[np.ndarray, " four"],
+    outline: Float[np.ndarray, "v d"],
+    reach: float,
+) -> float:
+    """Return the mean share where a turned shape can be seen, weighed by its own shares."""
+    box = box_around(place[0], place[1], reach + 3.0, aspect, share.shape[0], share.shape[1])
+    own = drawn(place, aspect, POLYGON, outline, box)
+    s, total = 0.0, 1e-9
+    for i in range(own.shape[0]):
+        for j in range(own.shape[1]):
+            if hidden[box[2] + i, box[0] + j] < 0.25:
+                s += own[i, j] * share[box[2] + i, box[0] + j]
+                total += own[i, j] ** 2
+    return s / total
 
 
 @njit(cache=True, nogil=True)
@@ -244,30 +288,47 @@ def _fill(
 @njit(cache=True, nogil=True)
 def _purity(
     frame: UInt8[np.ndarray, "h w c"],
-    body: int,
+    hidden: Float[np.ndarray, "h w"],
     palette: Palette,
     pixel: Float[np.ndarray, " d"],
-    form: Float[np.ndarray, " four"],
-    found: Float[np.ndarray, " four"],
+    looks: Looks,
+    n: int,
+    found: Float[np.ndarray, " five"],
 ) -> float:
     """Return which part of the light in a body's core mixtures of the known colours explain; 0 if too little."""
     height, width, _ = frame.shape
-    unmix, apart = palette.unmix, palette.apart
+    k, form = looks.colour[n], looks.form[n]
     x, y = found[0], height * pixel[1] - found[1]
-    inner, core = form[0] * found[2], max(form[1] * found[2], 0.75 * pixel[0])
     unexplained, count = 0.0, 0
-    light = np.empty(3)
-    for i in range(max(0, int((y - core) / pixel[1])), min(height, int((y + core) / pixel[1]) + 1)):
-        for j in range(max(0, int((x - core) / pixel[0])), min(width, int((x + core) / pixel[0]) + 1)):
-            if not inner**2 <= ((j + 0.5) * pixel[0] - x) ** 2 + ((i + 0.5) * pixel[1] - y) ** 2 <= core**2:
-                continue
-            for c in range(3):
-                light[c] = palette.light_of_byte[frame[i, j, c]] - palette.ground[c]
-            for c in range(3):
-                mixed = 0.0
-                for k in range(len(unmix)):
-                    mixed += apart[k, c] * (unmix[k, 0] * light[0] + unmix[k, 1] * light[1] + unmix[k, 2] * light[2])
-                unexplained += abs(light[c] - mixed)
-            count += 1
-    purity = 1.0 - unexplained / (count * np.abs(apart[body]).sum()) if count > 0 else 0.0
+    if looks.period[n] > 0.0:
+        cosine, sine = found[2] * math.cos(found[4]), found[2] * math.sin(found[4])
+        for point in looks.inside[n]:
+            j = int((x + cosine * point[0] - sine * point[1]) / pixel[0])
+            i = int((y - sine * point[0] - cosine * point[1]) / pixel[1])
+            if 0 <= i < height and 0 <= j < width and hidden[i, j] < CROWDING:
+                unexplained += _unexplained(frame[i, j], k, palette)
+                count += 1
+    else:
+        inner, core = form[0] * found[2], max(form[1] * found[2], 0.75 * pixel[0])
+        for i in range(max(0, int((y - core) / pixel[1])), min(height, int((y + core) / pixel[1]) + 1)):
+            for j in range(max(0, int((x - core) / pixel[0])), min(width, int((x + core) / pixel[0]) + 1)):
+                if inner**2 <= ((j + 0.5) * pixel[0] - x) ** 2 + ((i + 0.5) * pixel[1] - y) ** 2 <= core**2:
+                    unexplained += _unexplained(frame[i, j], k, palette)
+                    count += 1
+    purity = 1.0 - unexplained / (count * np.abs(palette.apart[k]).sum()) if count > 0 else 0.0
     return purity if purity >= PURITY_NEEDED else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _unexplained(bytes_: UInt8[np.ndarray, " c"], body: int, palette: Palette) -> float:
+    """Return how much of a pixel's light no mixture of the known colours explains; in a crowd, the body's own alone."""
+    light, mixed = np.empty(3), np.zeros(3)
+    for c in range(3):
+        light[c] = palette.light_of_byte[bytes_[c]] - palette.ground[c]
+    if palette.crowded:
+        own = palette.apart[body]
+        mixed += own * ((light * own).sum() / (own * own).sum())
+    else:
+        for k in range(len(palette.unmix)):
+            mixed += palette.apart[k] * (palette.unmix[k] * light).sum()
+    return float(np.abs(light - mixed).sum())

@@ -8,6 +8,7 @@ from cavendish.scenes.bouncing_ball import BouncingBall
 from cavendish.scenes.charged_particle import ChargedParticle
 from cavendish.scenes.collision import Collision
 from cavendish.scenes.composition import Composition
+from cavendish.scenes.combinatorial import Combinatorial
 from cavendish.scenes.coupled_springs import CoupledSprings
 from cavendish.scenes.drag_fall import DragFall
 from cavendish.scenes.hidden_friction import HiddenFriction
@@ -50,6 +51,7 @@ AnyScene = (
     | Pushable
     | PushablePair
     | Platform
+    | Combinatorial
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
@@ -73,6 +75,7 @@ __all__ = [
     "ChargedParticle",
     "Collision",
     "Composition",
+    "Combinatorial",
     "CoupledSprings",
     "DragFall",
     "Factor",

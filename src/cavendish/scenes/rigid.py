@@ -1,0 +1,137 @@
+"""Rigid bodies in touch, by an established engine: Chipmunk (Lembcke) through pymunk, in steps of fixed length h.
+
+Semi-implicit steps with impulses found by Gauss-Seidel iterations: x_k+1 = x_k + h v_k, then v gains h g and the
+contacts' impulses. Started at v_0 = u_0 + h g / 2 these are the leapfrog nodes of free flight, which is then exact:
+    x_k = x_0 + u_0 k h + g (k h)^2 / 2.
+Between nodes the record is the cubic with slopes u_k = (x_k+1 - x_k-1) / 2 h at both ends, so velocity is the
+derivative of position at every instant. Contacts are noticed up to one step late and kept by relaxation; the test
+suite and the log state what that costs. Two bodies touch with the product of their restitutions and frictions.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from cavendish.errors import BadInputError
+from cavendish.motion import World
+from cavendish.scenes.layouts import PIECES, WALL, Layout, Piece
+
+if TYPE_CHECKING:
+    import pymunk
+
+SLOP = 1e-3  # m; how deep resting bodies may sink in, so that contacts last
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How finely and under what gravity the engine works."""
+
+    step: float  # s
+    iterations: int
+    gravity: float  # m/s^2, downwards
+    friction: float  # between any two bodies
+    restitution: float
+
+
+def engine() -> ModuleType:
+    """Import pymunk, or say how to get it."""
+    try:
+        import pymunk
+    except ImportError as error:
+        raise BadInputError("rigid bodies need pymunk: pip install 'cavendish[rigid]'") from error
+    return pymunk
+
+
+def overlapping(layout: Layout, chosen: Iterable[int]) -> bool:
+    """Tell whether one of the chosen pieces overlaps a wall or any other piece."""
+    space = engine().Space()
+    bodies = _furnish(space, layout)
+    return any(
+        met.shape is not None and met.shape.body is not shape.body
+        for n in chosen
+        if n in bodies
+        for shape in bodies[n].shapes
+        for met in space.shape_query(shape)
+    )
+
+
+def play(
+    layout: Layout, time: Float[np.ndarray, " t"], how: Engine, pushes: Float[np.ndarray, "t n d"] | None
+) -> tuple[Float[np.ndarray, "t n three"], Float[np.ndarray, "t n three"]]:
+    """Return x, y and angle of every piece at every instant, and how fast they change; NaN where absent.
+
+    Pushes are what each piece's velocity gains at each instant, in metres per second.
+    """
+    space = engine().Space()
+    bodies = _furnish(space, layout)
+    space.gravity, space.iterations, space.collision_slop = (0.0, -how.gravity), how.iterations, SLOP
+    for shape in space.shapes:
+        shape.friction, shape.elasticity = math.sqrt(how.friction), math.sqrt(how.restitution)
+    moving = [(n, body) for n, body in bodies.items() if body.body_type == body.DYNAMIC]
+    for _, body in moving:
+        body.velocity = (0.0, -0.5 * how.step * how.gravity)
+    node = np.floor(time / how.step + 1e-9).astype(int)
+    nodes = np.unique(np.concatenate([node + k for k in (-1, 0, 1, 2)]).clip(0))
+    places = np.full((len(nodes), len(PIECES), 3), np.nan)
+    places[:] = np.concatenate([layout.position, layout.angle[:, None]], -1)
+    pushed = {} if pushes is None else dict(zip(node.tolist(), pushes, strict=True))
+    done = 0
+    for row, wanted in enumerate(nodes):
+        for _ in range(wanted - done):
+            space.step(how.step)
+        done = wanted
+        for n, body in moving:
+            places[row, n] = (*body.position, body.angle)
+            if wanted in pushed:
+                body.velocity += tuple(pushed[wanted][n].tolist())
+    return _between(places, nodes, node, time / how.step - node, how.step)
+
+
+def _between(
+    places: Float[np.ndarray, "k n three"],
+    nodes: "np.ndarray",
+    node: "np.ndarray",
+    part: Float[np.ndarray, " t"],
+    step: float,
+) -> tuple[Float[np.ndarray, "t n three"], Float[np.ndarray, "t n three"]]:
+    """Lay the cubic with central slopes through the nodes; before the first one the motion is its own mirror image."""
+    before, here, after, beyond = (places[np.searchsorted(nodes, np.abs(node + k))] for k in (-1, 0, 1, 2))
+    s = np.where(np.abs(part) < 1e-6, 0.0, part)[:, None, None]
+    start, end, rise = 0.5 * (after - before), 0.5 * (beyond - here), after - here
+    bend, twist = 3 * rise - 2 * start - end, start + end - 2 * rise
+    return here + s * (start + s * (bend + s * twist)), (start + s * (2 * bend + 3 * s * twist)) / step
+
+
+def _furnish(space: "pymunk.Space", layout: Layout) -> "dict[int, pymunk.Body]":
+    """Put walls and pieces into an empty space."""
+    pymunk = engine()
+    world = World()
+    w, h, half = world.width, world.height, 5.0  # walls reach far outwards, so that nothing slips through
+    for x0, y0, x1, y1 in (
+        (-half, -half, w + half, WALL),
+        (-half, h - WALL, w + half, h + half),
+        (-half, 0, WALL, h),
+        (w - WALL, 0, w + half, h),
+    ):
+        space.add(pymunk.Poly(space.static_body, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
+    bodies = {}
+    for n in np.flatnonzero(layout.present).tolist():
+        body = bodies[n] = pymunk.Body(body_type=pymunk.Body.STATIC if PIECES[n].fixed else pymunk.Body.DYNAMIC)
+        body.position, body.angle = tuple(layout.position[n].tolist()), float(layout.angle[n])
+        space.add(body, *_shapes(body, PIECES[n], float(layout.extent[n]), pymunk))
+    return bodies
+
+
+def _shapes(body: "pymunk.Body", piece: Piece, extent: float, pymunk: ModuleType) -> "list[pymunk.Shape]":
+    if piece.outline is None:
+        shapes = [pymunk.Circle(body, extent)]
+    else:
+        shapes = [pymunk.Poly(body, (extent * part).tolist()) for part in piece.parts]
+    for shape in shapes:
+        shape.density = 1.0
+    return shapes
