@@ -14,9 +14,8 @@ from typing import Any
 import pyarrow
 
 from cavendish.data import Split
-from cavendish.data.export import FORMATS, Export, Parquet, Png, export, one_by_one
+from cavendish.data.export import FORMATS, Export, Parquet, Png, export, lerobot, one_by_one, phyworld, webdataset
 from cavendish.data.export import folder as folders
-from cavendish.data.export import lerobot, phyworld, webdataset
 from cavendish.scenes import Collision
 
 spent = 0.0

@@ -17,6 +17,7 @@ from cavendish.data.states import read_states
 from cavendish.errors import BadInputError
 from cavendish.measure import Scorecard, scorecard
 from cavendish.readout import Reader
+from cavendish.readout.perspective import lift
 from cavendish.scenes import scene_named
 
 
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> None:
                 f"{path}: {film.shape[0]} frames of {film.shape[1]} x {film.shape[2]}, expected "
                 f"{len(truth.time)} of {frames[0].shape[1]} x {frames[0].shape[2]}"
             )
-    card = scorecard(scene, truth, reader.read(np.stack(frames), truth.time))
+    card = scorecard(scene, truth, lift(scene, truth, reader.read(np.stack(frames), truth.time)))
     if options.out is not None:
         content = {"scene": scene.name(), "clips": [path.name for path in paths], "scores": to_json(card)["scores"]}
         commit_file(options.out / "scorecard.json", json.dumps(content, indent=1).encode())

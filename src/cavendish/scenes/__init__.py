@@ -15,9 +15,11 @@ from cavendish.scenes.occlusion import Occlusion
 from cavendish.scenes.orbit import Orbit
 from cavendish.scenes.parabola import Parabola
 from cavendish.scenes.pendulum import Pendulum
+from cavendish.scenes.rolling_spheres import RollingSpheres
 from cavendish.scenes.runaway_motion import RunawayMotion
 from cavendish.scenes.scene import Factor, Law, Scene
 from cavendish.scenes.spring import Spring
+from cavendish.scenes.throw_and_slide import ThrowAndSlide
 from cavendish.scenes.uniform_motion import UniformMotion
 
 AnyScene = (
@@ -38,6 +40,8 @@ AnyScene = (
     | RunawayMotion
     | AristotleFall
     | AttributeConflict
+    | ThrowAndSlide
+    | RollingSpheres
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
@@ -60,9 +64,11 @@ __all__ = [
     "Orbit",
     "Parabola",
     "Pendulum",
+    "RollingSpheres",
     "RunawayMotion",
     "Scene",
     "Spring",
+    "ThrowAndSlide",
     "UniformMotion",
     "scene_named",
 ]
