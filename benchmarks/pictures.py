@@ -1,6 +1,7 @@
-"""How many times faster is drawing by exact shares than the obvious way? One run, one core, one ratio.
+"""How fast are pictures and physics? One run, one core; ratios to other ways of doing the same.
 
-The obvious way is the study's: NumPy distances over the full grid for every ball, all frames at once, then H.264.
+Clips at 256 px beside the study's way (NumPy distances over the full grid for every ball, all frames at once, then
+H.264); frames at 128 px of two discs and of the scenes in perspective; two-ball collisions beside pymunk.
     python benchmarks/pictures.py
 """
 
@@ -10,10 +11,12 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import pymunk
 
 from cavendish.data import Picture, Split
 from cavendish.motion import Trajectory
-from cavendish.scenes import Collision
+from cavendish.render import render
+from cavendish.scenes import Collision, RollingSpheres, Scene, ThrowAndSlide
 
 SIDE, CLIPS, BATCH, OBVIOUS_CLIPS = 256, 64, 4, 4
 
@@ -37,8 +40,56 @@ def obvious(truth: Trajectory, clip: int) -> bytes:
     return b"".join(bytes(packet) for packet in packets)
 
 
+def frame_rate(scene: Scene, clips: int = 16, rounds: int = 7) -> float:
+    """Return frames per CPU-second at 128 px, from the motion to the bytes."""
+    truth = Split(scene).trajectories(np.arange(clips))
+    taken = []
+    for _ in range(rounds):
+        begun = time.process_time()
+        render(scene.draw(truth), 128, 128)
+        taken.append((time.process_time() - begun) / (clips * scene.frames))
+    return float(1 / np.median(taken[1:]))
+
+
+def stepped(row: np.ndarray, time_step: float = 0.01) -> np.ndarray:
+    """Play one collision in pymunk as the study's generator does: ten steps per frame, every frame recorded."""
+    space = pymunk.Space()
+    bodies = []
+    for i, speed in ((0, row[2]), (1, -row[3])):
+        mass = np.pi * row[i] ** 2
+        body = pymunk.Body(mass, pymunk.moment_for_circle(mass, 0, row[i]))
+        body.position, body.velocity = (row[4 + i], row[6]), (speed, 0.0)
+        shape = pymunk.Circle(body, row[i])
+        shape.elasticity, shape.friction = 1.0, 0.0
+        space.add(body, shape)
+        bodies.append(body)
+    places = np.empty((32, 2, 2))
+    for frame in range(32):
+        for n, body in enumerate(bodies):
+            places[frame, n] = body.position
+        for _ in range(10):
+            space.step(time_step)
+    return places
+
+
+def physics_rates(count: int = 20_000, few: int = 100) -> tuple[float, float]:
+    """Return collisions per CPU-second of the closed form and of pymunk, alternating, in one run."""
+    scene = Collision()
+    rows = Split(scene, size=count).trajectories(np.arange(500)).factors
+    rows, ours, theirs = np.tile(rows, (count // 500, 1)), [], []
+    for _ in range(5):
+        begun = time.process_time()
+        scene.simulate(rows, scene.clock())
+        ours.append((time.process_time() - begun) / count)
+        begun = time.process_time()
+        for row in rows[:few]:
+            stepped(row)
+        theirs.append((time.process_time() - begun) / few)
+    return float(1 / np.median(ours)), float(1 / np.median(theirs))
+
+
 def main() -> None:
-    """Time both on the same clips and print the rates and their ratio."""
+    """Time everything and print the rates and their ratios."""
     split = Split(Collision(), picture=Picture(SIDE, SIDE))
     split.clips(np.arange(2))  # compiles
     ours = []
@@ -52,8 +103,17 @@ def main() -> None:
         begun = time.process_time()
         obvious(truth, clip)
         theirs.append(time.process_time() - begun)
+    exact, pymunk_rate = physics_rates()
+    speeds = {
+        "two_disc_frames_per_cpu_second_at_128": frame_rate(Collision()),
+        "throw_and_slide_frames_per_cpu_second_at_128": frame_rate(ThrowAndSlide()),
+        "rolling_spheres_frames_per_cpu_second_at_128": frame_rate(RollingSpheres()),
+        "collisions_per_cpu_second": exact,
+        "pymunk_collisions_per_cpu_second": pymunk_rate,
+        "physics_ratio": exact / pymunk_rate,
+    }
     rates = {"clips_per_cpu_second": 1 / np.median(ours), "obvious_clips_per_cpu_second": 1 / np.median(theirs)}
-    print(json.dumps(rates | {"ratio": float(np.median(theirs) / np.median(ours))}, indent=1))
+    print(json.dumps(speeds | rates | {"ratio": float(np.median(theirs) / np.median(ours))}, indent=1))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_shapes_and_units_are_as_promised(scene: Scene) -> None:
     clip = Split(scene, picture=Picture(16, 24))[17]
     assert clip.trajectory is not None
     assert clip.frames.shape == (scene.frames, 16, 24, 3)
-    assert clip.trajectory.position.shape == (scene.frames, scene.bodies, 2)
+    assert clip.trajectory.position.shape == (scene.frames, scene.bodies, scene.space)
     assert np.allclose(np.diff(clip.time), scene.step)
 
 

@@ -37,7 +37,7 @@ def truth_of(scene: Scene, region: str = "interpolation", count: int = 20) -> Tr
 def shifted(truth: Trajectory, velocity: float) -> Trajectory:
     """Plant a fault: everything drifts to the right from the first imagined frame on."""
     drift = velocity * np.maximum(truth.time - truth.time[2], 0)
-    position = truth.position + np.stack([drift, 0 * drift], -1)[:, None]
+    position = truth.position + drift[:, None, None] * np.eye(truth.position.shape[-1])[0]
     return replace(truth, position=position)
 
 
@@ -88,7 +88,8 @@ def test_scored_frames_are_imagined_and_fully_visible(scene: Scene) -> None:
     truth = truth_of(scene)
     scored = scored_frames(scene, truth)
     assert not scored[:, : scene.context].any()
-    x, r = truth.position[..., 0][scored], truth.radius[scored]
+    drawing = scene.draw(truth)
+    x, r = drawing.centre[..., 0][scored], drawing.extent[scored]
     assert ((x - r >= 0) & (x + r <= 10)).all()
 
 

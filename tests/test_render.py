@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 
+from cavendish.data import Split
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, Shape, World
 from cavendish.render import render
 from cavendish.render.colour import LIGHT_OF_BYTE, light_of, srgb_of
 from cavendish.render.raster import disc_share
+from cavendish.render.tensors import Canvas, render_tensors
+from cavendish.scenes import BouncingBall, Collision, UniformMotion
+from cavendish.scenes.scene import Scene
 
 UNIT = np.array([1.0, 1.0])
 WHITE = np.array([255, 255, 255], np.uint8)
@@ -86,3 +91,19 @@ def test_light_and_bytes_are_inverse() -> None:
 def test_impossible_frame_sizes_are_refused(height: int, width: int) -> None:
     with pytest.raises(BadInputError, match="frame size"):
         render(drawing(5, 5, 2), height, width)
+
+
+def differences(scene: Scene, dtype: torch.dtype, side: int) -> np.ndarray:
+    """Return by how many bytes torch's pictures of a few clips differ from the compiled renderer's."""
+    drawing = scene.draw(Split(scene).trajectories(np.arange(2)))
+    ours = render_tensors(drawing, Canvas(side, side + 9, "cpu", dtype)).numpy().astype(int)
+    return np.abs(ours - render(drawing, side, side + 9))
+
+
+def test_torch_paints_the_same_picture(scene: Scene) -> None:
+    assert differences(scene, torch.float64, 31).max() <= 1
+
+
+@pytest.mark.parametrize("scene", [UniformMotion(), Collision(), BouncingBall()], ids=lambda scene: scene.name())
+def test_torch_paints_the_same_picture_in_single_precision(scene: Scene) -> None:
+    assert differences(scene, torch.float32, 128).max() <= 1

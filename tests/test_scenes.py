@@ -64,8 +64,8 @@ def test_factors_stay_in_the_range_of_their_region(scene: Scene) -> None:
 
 
 def test_bodies_start_inside_the_world(scene: Scene) -> None:
-    moving = world_of(scene, scene.clock())
-    start, radius = moving.position[:, 0], moving.radius[:, 0, :, None]
+    drawing = scene.draw(world_of(scene, scene.clock()))
+    start, radius = drawing.centre[:, 0], drawing.extent[:, 0, :, None]
     size = np.array([scene.world.width, scene.world.height])
     inside = ((start - radius >= -1e-9) & (start + radius <= size + 1e-9)).all(-1)
     if isinstance(scene, AttributeConflict):  # one look is shown, the others wait outside

@@ -49,7 +49,7 @@ def committed_folder(folder: Path) -> Iterator[Path]:
             folder.parent.mkdir(parents=True, exist_ok=True)
             private.mkdir()
             yield private
-            entries = {str(p.relative_to(private)): _entry(p) for p in sorted(private.rglob("*")) if p.is_file()}
+            entries = seal(private)
             _write(private / MANIFEST, json.dumps({"files": entries}, indent=1).encode())
             _sync_folder(private)
             if folder.exists():
@@ -121,6 +121,11 @@ def sole_writer(folder: Path) -> Iterator[None]:
             raise BadInputError(f"{folder}: another process is writing here") from error
         sweep(folder)
         yield
+
+
+def seal(folder: Path) -> dict[str, dict[str, int | str]]:
+    """Flush every file beneath a folder to the disk, and list them with their sizes and SHA-256."""
+    return {str(p.relative_to(folder)): _entry(p) for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def _entry(path: Path) -> dict[str, int | str]:

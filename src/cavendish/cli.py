@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "the main job: learn, imagine, read, measure, report (--study NAME, --out DIR)",
     "scenes": "every scene with its law, factors, units and regions (--json)",
     "render": "film true clips of a scene: videos, states.npz and a contact sheet",
+    "export": "a data set for other tools: phyworld, mp4, png, webdataset, lerobot, parquet",
     "train": "only the learning of a study",
     "imagine": "let a trained run continue true beginnings, and save the videos",
     "measure": "weigh a folder of videos against their true states",

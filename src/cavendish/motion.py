@@ -72,9 +72,11 @@ class Shape(IntEnum):
     DISC = 0
     RING = 1  # an annulus; its hole is RING_HOLE times as wide as its rim
     POLYGON = 2  # any simple polygon, given by its outline: squares, bars, boxes
+    SOLID = 3  # a body in three dimensions, given by its silhouette in every frame
 
 
 RING_HOLE = 0.6  # inner radius / outer radius
+SOLID_REACH = 1.3  # farthest corner of a silhouette of a sphere or a cube, in equal-area radii
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,23 @@ class Scenery:
 
 def _no_scenery() -> Scenery:
     return Scenery(np.zeros((1, 0, 3, 2)), np.zeros((0, 3), np.uint8))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Solids over the ground y = 0 and the camera that films them: the truth behind a drawing in perspective.
+
+    Axes of space: x right, y up, z towards the camera's first place. A point X appears in the frame at
+        middle of the frame + focal (p_1, p_2) / p_3,   p = axes (X - eye);   p_3 is its depth.
+    """
+
+    eye: Float[np.ndarray, "*b t 3"]  # m
+    axes: Float[np.ndarray, "*b t 3 3"]  # rows: right, up, forward
+    focal: Metres  # in metres of the frame
+    centre: Float[np.ndarray, "*b t n 3"]  # m
+    half: Float[np.ndarray, "*b t n 3"]  # m, half the edges of an upright box, or a sphere's radius three times
+    sphere: Bool[np.ndarray, " n"]
+    marks: Float[np.ndarray, "k 3"]  # m, centres of landmarks that lie still on the ground
 
 
 @dataclass(frozen=True)
@@ -108,3 +127,6 @@ class Drawing:
     outline: Float[np.ndarray, "n v d"] | None = None  # polygons: corners about the centroid at extent 1, area pi
     behind: Scenery = field(default_factory=_no_scenery)
     front: Scenery = field(default_factory=_no_scenery)
+    silhouette: Float[np.ndarray, "*b t n v d"] | None = None  # m in the frame; corners of solids, the last repeated
+    order: Int[np.ndarray, "*b t n"] | None = None  # bodies from far to near; None: in the order of the body axis
+    stage: Stage | None = None  # what a drawing in perspective shows

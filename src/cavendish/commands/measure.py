@@ -24,6 +24,7 @@ from cavendish.measure.unscaled import in_frame, in_units, unscaled
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.readout.palette import Colours, of_hexes
+from cavendish.readout.perspective import lift
 from cavendish.report.card import scores_json, sheet, write_card
 from cavendish.scenes import Scene, scene_named
 
@@ -143,7 +144,7 @@ def _by_truth(scene: Scene, footage: Footage, options: Options, colours: Colours
         raise BadInputError(f"{footage.paths[0]}: frames of {footage.size[1]} x {footage.size[0]} do not fit the world")
     scale = Scale(scene.world, truth.time, ("m", 1.0), ("s", 1.0))
     seen, palette = read(scene, footage, scale, colours, Reader.of(scene.draw(truth)))
-    return Weighed(seen, scale, scorecard(scene, truth, seen).scores, palette)
+    return Weighed(seen, scale, scorecard(scene, truth, lift(scene, truth, seen)).scores, palette)
 
 
 def _by_law(scene: Scene, footage: Footage, options: Options, colours: Colours | None) -> Weighed:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
 
@@ -17,11 +18,18 @@ class Options:
 
     json: bool = False
     """Print JSON instead of text."""
+    gallery: Path | None = None
+    """Write a page with every scene moving, instead of the list."""
 
 
 def main(arguments: list[str]) -> None:
     """Print the catalogue."""
     options = tyro.cli(Options, args=arguments, prog="cavendish scenes")
+    if options.gallery is not None:
+        from cavendish.report.gallery import write_gallery
+
+        sys.stdout.write(f"gallery: {write_gallery(options.gallery)}\n")
+        return
     cards = [card(scene) for scene in SCENES]
     sys.stdout.write(json.dumps(cards, indent=2) + "\n" if options.json else "\n".join(map(_text, cards)))
 

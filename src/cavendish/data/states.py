@@ -42,8 +42,8 @@ def read_states(path: Path) -> Trajectory:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CorruptDataError(f"{path}: not a states file ({error})") from error
     position, time = arrays["position"], arrays["time"]
-    if position.ndim != 4 or position.shape[-1] != 2 or position.shape[1] != len(time):
-        raise CorruptDataError(f"{path}: position is {position.shape}, expected (clips, {len(time)}, bodies, 2)")
+    if position.ndim != 4 or position.shape[-1] not in (2, 3) or position.shape[1] != len(time):
+        raise CorruptDataError(f"{path}: position is {position.shape}, expected (clips, {len(time)}, bodies, 2 or 3)")
     for field, shape in (("velocity", position.shape), ("radius", position.shape[:-1])):
         if arrays[field].shape != shape:
             raise CorruptDataError(f"{path}: {field} is {arrays[field].shape}, expected {shape}")

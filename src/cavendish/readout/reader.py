@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
 from cavendish.errors import BadInputError
-from cavendish.motion import RING_HOLE, Drawing, Shape, Trajectory, World
+from cavendish.motion import RING_HOLE, SOLID_REACH, Drawing, Shape, Trajectory, World
 from cavendish.readout.search import Looks, find_all
 from cavendish.readout.unmixing import Palette
 from cavendish.render.colour import LIGHT_OF_BYTE, light_of
@@ -56,7 +56,7 @@ class Reader:
         front = np.unique(drawing.front.colour, axis=0)
         behind = np.unique(drawing.behind.colour, axis=0)
         behind = behind[[not (colour == front).all(-1).any() for colour in behind]] if len(front) else behind
-        scenery = np.concatenate([behind, front])
+        scenery = _independent(np.concatenate([behind, front]), drawing.background)
         return cls(
             drawing.colour,
             drawing.background,
@@ -130,6 +130,8 @@ class Reader:
             rim = 1 / math.sqrt(1 - RING_HOLE**2)
             middle, half = 0.5 * rim * (1 + RING_HOLE), 0.4 * rim * (1 - RING_HOLE)
             return middle - half, middle + half, rim
+        if shape == Shape.SOLID:
+            return 0.0, 0.5, SOLID_REACH
         if shape == Shape.DISC or self.outline is None:
             return 0.0, 0.8, 1.0
         corners = self.outline[n]
@@ -137,6 +139,13 @@ class Reader:
         length = np.hypot(side[:, 0], side[:, 1])
         across = np.abs(corners[:, 0] * side[:, 1] - corners[:, 1] * side[:, 0])[length > 0] / length[length > 0]
         return 0.0, 0.8 * float(across.min()), float(np.hypot(corners[:, 0], corners[:, 1]).max())
+
+
+def _independent(colours: UInt8[np.ndarray, "m c"], background: UInt8[np.ndarray, " c"]) -> UInt8[np.ndarray, "k c"]:
+    """Leave out colours that are mixtures of others and the background: greys on white are shares of one."""
+    apart = light_of(colours / 255) - light_of(background / 255)
+    rank = [int(np.linalg.matrix_rank(apart[k:], 1e-3)) if k < len(colours) else 0 for k in range(len(colours) + 1)]
+    return colours[[k for k in range(len(colours)) if rank[k] > rank[k + 1]]]
 
 
 def differentiate(

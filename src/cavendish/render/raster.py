@@ -19,7 +19,7 @@ from cavendish.render.discs import disc_share, ring_share
 from cavendish.render.polygons import polygon_share
 
 MAXIMUM_SIDE = 8192  # px
-RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
+RING, POLYGON, SOLID = int(Shape.RING), int(Shape.POLYGON), int(Shape.SOLID)
 RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of extent 1
 
 
@@ -37,6 +37,8 @@ class _Bodies(NamedTuple):
     extent: Float[np.ndarray, "t n"]
     angle: Float[np.ndarray, "t n"]
     outline: Float[np.ndarray, "n v d"]
+    silhouette: Float[np.ndarray, "t n v d"]
+    order: Int[np.ndarray, "t n"]
     colour: UInt8[np.ndarray, "n c"]
 
 
@@ -74,6 +76,10 @@ def _bodies(drawing: Drawing) -> _Bodies:
         _flat(drawing.extent, count),
         _flat(angle, count),
         np.ascontiguousarray(outline, dtype=np.float64),
+        np.zeros((0, 0, 0, 2))
+        if drawing.silhouette is None
+        else _flat(drawing.silhouette, *drawing.silhouette.shape[-3:]),
+        np.zeros((0, 0), np.int64) if drawing.order is None else np.ascontiguousarray(drawing.order).reshape(-1, count),
         np.ascontiguousarray(drawing.colour),
     )
 
@@ -101,9 +107,12 @@ def _paint(
     for t in range(frames.shape[0]):
         for p in range(len(behind.colour)):
             _paint_polygon(frames[t], canvas, behind.corners[t, p], behind.colour[p])
-        for n in range(len(bodies.shape)):
+        for k in range(len(bodies.shape)):
+            n = bodies.order[t, k] if len(bodies.order) > 0 else k
             centre, extent, colour = bodies.centre[t, n], bodies.extent[t, n], bodies.colour[n]
-            if bodies.shape[n] == POLYGON:
+            if bodies.shape[n] == SOLID:
+                _paint_polygon(frames[t], canvas, bodies.silhouette[t, n], colour)
+            elif bodies.shape[n] == POLYGON:
                 corners = _placed(bodies.outline[n], centre, extent, bodies.angle[t, n])
                 _paint_polygon(frames[t], canvas, corners, colour)
             else:

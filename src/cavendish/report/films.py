@@ -39,7 +39,7 @@ def films(run: Path, region: str, world: World, factor_names: list[str], count: 
         strips = [_side_by_side(images) for images in zip(true, dreamt, seen, strict=True)]
         values = zip(factor_names, arrays["factors"][clip], strict=True)
         caption = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in values if name[0] not in "xy")
-        made.append(Film(region, caption, _webp(strips, float(np.diff(arrays["time"])[0]))))
+        made.append(Film(region, caption, webp(strips, float(np.diff(arrays["time"])[0]))))
     return made
 
 
@@ -51,7 +51,8 @@ def _side_by_side(images: tuple[Image.Image, ...]) -> Image.Image:
     return strip
 
 
-def _webp(images: list[Image.Image], step: float) -> str:
+def webp(images: list[Image.Image], step: float) -> str:
+    """Return frames as an animated, lossless WebP in a data URI."""
     held = [*images, *[images[-1]] * 5]  # rest on the last frame before the film starts again
     content = io.BytesIO()
     held[0].save(

@@ -75,10 +75,7 @@ def write_report(folders: list[Path], page: Path) -> Path:
         raise BadInputError("report: no run folder given")
     runs = [read_run(folder) for folder in folders]
     first = runs[0]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cavendish.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["interval"] = interval_text
+    environment = templates()
     log = read_log(first.folder / "log.jsonl")
     html = environment.get_template("page.html.j2").render(
         runs=runs,
@@ -95,6 +92,14 @@ def write_report(folders: list[Path], page: Path) -> Path:
     )
     commit_file(page, html.encode())
     return page
+
+
+def templates() -> jinja2.Environment:
+    """Return the templates of all pages; a name that is missing is an error."""
+    loader = jinja2.PackageLoader("cavendish.report", ".")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["interval"] = interval_text
+    return environment
 
 
 def interval_text(score: Score) -> str:

@@ -7,8 +7,8 @@ from cavendish.scenes.billiard import Billiard
 from cavendish.scenes.bouncing_ball import BouncingBall
 from cavendish.scenes.charged_particle import ChargedParticle
 from cavendish.scenes.collision import Collision
-from cavendish.scenes.composition import Composition
 from cavendish.scenes.combinatorial import Combinatorial
+from cavendish.scenes.composition import Composition
 from cavendish.scenes.coupled_springs import CoupledSprings
 from cavendish.scenes.drag_fall import DragFall
 from cavendish.scenes.hidden_friction import HiddenFriction
@@ -21,10 +21,12 @@ from cavendish.scenes.pendulum import Pendulum
 from cavendish.scenes.platform import Platform
 from cavendish.scenes.playable import Playable
 from cavendish.scenes.pushable import Pushable, PushablePair
+from cavendish.scenes.rolling_spheres import RollingSpheres
 from cavendish.scenes.runaway_motion import RunawayMotion
 from cavendish.scenes.scene import Factor, Law, Scene
 from cavendish.scenes.spring import Spring
 from cavendish.scenes.support import Support
+from cavendish.scenes.throw_and_slide import ThrowAndSlide
 from cavendish.scenes.uniform_motion import UniformMotion
 
 AnyScene = (
@@ -52,6 +54,8 @@ AnyScene = (
     | PushablePair
     | Platform
     | Combinatorial
+    | ThrowAndSlide
+    | RollingSpheres
 )  # fmt: skip
 SCENES: tuple[type[AnyScene], ...] = AnyScene.__args__
 
@@ -74,8 +78,8 @@ __all__ = [
     "BouncingBall",
     "ChargedParticle",
     "Collision",
-    "Composition",
     "Combinatorial",
+    "Composition",
     "CoupledSprings",
     "DragFall",
     "Factor",
@@ -91,10 +95,12 @@ __all__ = [
     "Playable",
     "Pushable",
     "PushablePair",
+    "RollingSpheres",
     "RunawayMotion",
     "Scene",
     "Spring",
     "Support",
+    "ThrowAndSlide",
     "UniformMotion",
     "scene_named",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, Trajectory
@@ -82,42 +82,10 @@ class BouncingBall(Scene):
         height = column["y"] - ground
         if (height < 0).any():
             raise BadInputError(f"{self.name()}: the ball starts {-height.min():g} m inside the floor, expected above")
-        rise, climb = self._bounce(height[:, None], time)
+        rise, climb = bounce(height[:, None], time, self.gravity, self.restitution)
         x = column["x"][:, None] + column["velocity"][:, None] * time
         along = np.broadcast_to(column["velocity"][:, None], x.shape)
         return assemble_one(time, (x, ground[:, None] + rise), (along, climb), column["radius"], factors)
-
-    def _bounce(
-        self, height: Float[np.ndarray, "b 1"], time: Float[np.ndarray, " t"]
-    ) -> tuple[Float[np.ndarray, "b t"], Float[np.ndarray, "b t"]]:
-        """Return height over the resting place and vertical velocity."""
-        g = self.gravity
-        first = np.sqrt(2 * height / g)
-        flights = np.maximum(time - first, 0.0) / np.maximum(2 * first, 1e-300)  # in units of the first fall's double
-        count, resting = self._impacts(flights)
-        since = time - first - 2 * first * self._series(count)
-        speed = self.restitution ** (count + 1) * g * first
-        falling = time < first
-        rise = np.where(falling, height - 0.5 * g * time**2, speed * since - 0.5 * g * since**2)
-        climb = np.where(falling, -g * time, speed - g * since)
-        resting = (resting | (first == 0.0)) & ~falling
-        return np.where(resting, 0.0, rise), np.where(resting, 0.0, climb)
-
-    def _impacts(self, flights: Float[np.ndarray, "b t"]) -> tuple[Float[np.ndarray, "b t"], np.ndarray]:
-        """Return how many flights are over since the first impact, and whether all of them are."""
-        e = self.restitution
-        if e == 1.0:
-            return np.floor(flights), np.zeros(flights.shape, bool)
-        if e == 0.0:
-            return np.zeros(flights.shape), np.ones(flights.shape, bool)
-        left = 1 - flights * (1 - e) / e
-        resting = left <= 0
-        return np.floor(np.log(np.where(resting, 1.0, left)) / np.log(e)), resting
-
-    def _series(self, count: Float[np.ndarray, "b t"]) -> Float[np.ndarray, "b t"]:
-        """Return e + e^2 + ... + e^count."""
-        e = self.restitution
-        return count if e == 1.0 else e * (1 - e**count) / (1 - e)
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red disc over a grey floor."""
@@ -132,3 +100,30 @@ class BouncingBall(Scene):
             height = trajectory.position[..., 0, 1]
             kept["energy [J]"] = mass * (0.5 * (vx**2 + vy**2) + self.gravity * height)
         return kept
+
+
+def bounce(
+    height: Float[np.ndarray, "b 1"], time: Float[np.ndarray, " t"], g: float, e: float
+) -> tuple[Float[np.ndarray, "b t"], Float[np.ndarray, "b t"]]:
+    """Return height over the resting place and vertical velocity of what is let go at a height."""
+    first = np.sqrt(2 * height / g)
+    flights = np.maximum(time - first, 0.0) / np.maximum(2 * first, 1e-300)  # in units of the first fall's double
+    count, resting = _impacts(flights, e)
+    since = time - first - 2 * first * (count if e == 1.0 else e * (1 - e**count) / (1 - e))
+    speed = e ** (count + 1) * g * first
+    falling = time < first
+    rise = np.where(falling, height - 0.5 * g * time**2, speed * since - 0.5 * g * since**2)
+    climb = np.where(falling, -g * time, speed - g * since)
+    resting = (resting | (first == 0.0)) & ~falling
+    return np.where(resting, 0.0, rise), np.where(resting, 0.0, climb)
+
+
+def _impacts(flights: Float[np.ndarray, "b t"], e: float) -> tuple[Float[np.ndarray, "b t"], Bool[np.ndarray, "b t"]]:
+    """Return how many flights are over since the first impact, and whether all of them are."""
+    if e == 1.0:
+        return np.floor(flights), np.zeros(flights.shape, bool)
+    if e == 0.0:
+        return np.zeros(flights.shape), np.ones(flights.shape, bool)
+    left = 1 - flights * (1 - e) / e
+    resting = left <= 0
+    return np.floor(np.log(np.where(resting, 1.0, left)) / np.log(e)), resting

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cavendish.motion import RING_HOLE, Drawing, Metres, Scenery, Shape, World
+from cavendish.motion import RING_HOLE, SOLID_REACH, Drawing, Metres, Scenery, Shape, World
 
 Colour = tuple[int, int, int]  # sRGB
 
@@ -80,10 +80,17 @@ def in_view(drawing: Drawing, margin: Metres = 0.0) -> Bool[np.ndarray, "*b t n"
     if drawing.outline is not None:
         polygons = drawing.shape == Shape.POLYGON
         reach[polygons] = np.linalg.norm(drawing.outline[polygons], axis=-1).max(-1)
+    reach[drawing.shape == Shape.SOLID] = SOLID_REACH
     r = (drawing.extent * reach + margin)[..., None]
     low, high = drawing.centre - r, drawing.centre + r
     seen = ((low >= 0) & (high <= np.array([drawing.world.width, drawing.world.height]))).all(-1)
     for screen in np.moveaxis(drawing.front.corners, -3, 0):
         beside = (high <= screen.min(-2)[..., None, :]) | (low >= screen.max(-2)[..., None, :])
         seen = seen & beside.any(-1)
+    if drawing.order is not None and drawing.silhouette is not None:
+        low, high = drawing.silhouette.min(-2) - margin / 2, drawing.silhouette.max(-2) + margin / 2
+        rank = np.argsort(drawing.order, axis=-1)
+        for n in range(rank.shape[-1]):
+            beside = (high <= low[..., n : n + 1, :]) | (low >= high[..., n : n + 1, :])
+            seen = seen & (beside.any(-1) | (rank >= rank[..., n : n + 1]))
     return np.asarray(seen)

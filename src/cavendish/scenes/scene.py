@@ -140,6 +140,7 @@ class Scene(ABC):
     frames: ClassVar[int] = 32
     step: ClassVar[Seconds] = 0.1
     context: ClassVar[int] = 3  # frames that a model is given
+    space: ClassVar[int] = 2  # axes of a position; 3 in perspective
     handed: ClassVar[bool] = False  # its mirror image obeys another law or shows other scenery
 
     @classmethod

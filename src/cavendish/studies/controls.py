@@ -11,7 +11,7 @@ from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from scipy.spatial import KDTree
 
 from cavendish.data import Split
@@ -90,11 +90,13 @@ class NearestCase:
     def __init__(self, training: Split, cases: int, reader: Reader) -> None:
         self.scene, self.reader = training.scene, reader
         self.cases = training.trajectories(np.arange(min(cases, training.size)))
-        self.tree = KDTree(_state(self.cases, training.scene.context))
+        seen = training.scene.draw(self.cases)
+        self.tree = KDTree(_state(seen.centre, seen.extent, training.scene.context))
 
     def recall(self, context: Clip) -> Trajectory:
         """Return the nearest training clip's motion for every clip of a batch."""
-        state = _state(_read(self.reader, context), context.frames.shape[1])
+        seen = _read(self.reader, context)
+        state = _state(seen.position, seen.radius, context.frames.shape[1])
         _, nearest = self.tree.query(np.nan_to_num(state))
         return self.cases[np.asarray(nearest)]
 
@@ -104,9 +106,10 @@ class NearestCase:
         return _imagined(torch.from_numpy(_film(self.scene, case, context)), case, context)
 
 
-def _state(moving: Trajectory, context: int) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
-    positions = moving.position[:, :context].reshape(len(moving.position), -1)
-    return np.concatenate([positions, moving.radius[:, :context].mean(1)], 1)
+def _state(
+    place: Float[np.ndarray, "b t n d"], size: Float[np.ndarray, "b t n"], context: int
+) -> Float[np.ndarray, "b k"]:
+    return np.concatenate([place[:, :context].reshape(len(place), -1), size[:, :context].mean(1)], 1)
 
 
 def _read(reader: Reader, clip: Clip) -> Trajectory:

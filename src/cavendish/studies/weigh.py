@@ -13,6 +13,7 @@ from cavendish.measure.results import MODEL, Entry, RegionResult
 from cavendish.measure.study_ruler import study_velocity_error
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
+from cavendish.readout.perspective import lift
 from cavendish.render import render
 from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
@@ -52,7 +53,7 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     context, horizon = clip.first(scene.context), scene.frames - scene.context
     dreamt = _frames(_dream_in_parts(model, context, horizon, weighing.seed))
     pictures = {MODEL: dreamt}
-    readings = {MODEL: reader.read(dreamt, truth.time)}
+    readings = {MODEL: lift(scene, truth, reader.read(dreamt, truth.time))}
     noise = picture_noise(scene, truth, readings[MODEL], dreamt)
     controls: dict[str, Dreamer] = {
         "oracle": Oracle(scene, truth, noise),
@@ -62,7 +63,7 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     }
     for name, control in controls.items():
         pictures[name] = _frames(control.imagine(context, horizon, seeded(weighing.seed)))
-        readings[name] = reader.read(pictures[name], truth.time)
+        readings[name] = lift(scene, truth, reader.read(pictures[name], truth.time))
     recalled = cases.recall(context)
     entries = tuple(
         Entry(
