@@ -21,8 +21,21 @@ def functions(path: Path) -> list[ast.FunctionDef]:
     return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
 
 
+def lines_of_code(path: Path) -> int:
+    """Count lines that hold code: what a file must explain (docstrings, comments) is asked for, not rationed."""
+    text = path.read_text()
+    told: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            told.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = enumerate(text.splitlines(), 1)
+    return sum(
+        bool(line.strip()) and number not in told and not line.lstrip().startswith("#") for number, line in lines
+    )
+
+
 def test_the_whole_package_stays_small() -> None:
-    assert sum(len(path.read_text().splitlines()) for path in SOURCES) <= PACKAGE_LINES
+    assert sum(map(lines_of_code, SOURCES)) <= PACKAGE_LINES
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
