@@ -1,5 +1,7 @@
 """Worlds that answer to buttons: what is pushed moves, exactly, and an environment is the same world step by step."""
 
+import importlib
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from cavendish.cli import call
 from cavendish.data import Picture, Split
 from cavendish.data.environment import Environment
 from cavendish.data.states import read_states, write_states
@@ -253,6 +256,22 @@ def test_actions_are_kept_beside_the_clip_and_in_its_states(tmp_path: Path) -> N
         assert np.array_equal(stored["actions"], batch.actions)
         assert tuple(stored["action_names"]) == Platform.controls
     assert np.array_equal(read_states(tmp_path / "states.npz").position, batch.trajectory.position)
+
+
+def test_rendered_films_carry_their_buttons(tmp_path: Path) -> None:
+    assert (
+        call(["render", "pushable", "--count", "2", "--size", "16", "--format", "gif", "--out", str(tmp_path / "f")])
+        == 0
+    )
+    with np.load(tmp_path / "f" / "states.npz") as stored:
+        assert stored["actions"].shape == (2, 64, 1)
+
+
+def test_without_gymnasium_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    monkeypatch.delitem(sys.modules, "cavendish.data.environment")
+    with pytest.raises(BadInputError, match=r"cavendish\[gym\]"):
+        importlib.import_module("cavendish.data.environment")
 
 
 def test_impossible_actions_are_refused(game: Playable) -> None:

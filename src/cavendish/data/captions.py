@@ -92,7 +92,7 @@ def _sentence(
             PHRASES[rng.integers(len(PHRASES))].format(" ".join(_wording(f, rng)), f"{shown} {_unit(f)}".strip())
             for f, shown in (said[k] for k in rng.permutation(len(said)))
         ]
-        text = ", ".join([*phrases, *["seen in a mirror"] * mirrored])
+        text = re.sub(r"\ba (?=[aeiou])", "an ", ", ".join([*phrases, *["seen in a mirror"] * mirrored]))
         return f"{_about(type(scene))} {text[0].upper()}{text[1:]}."
     if style == "numeric":
         clauses = [f"{' '.join(_tokens(f))} = {shown} {_unit(f)}".strip() for f, shown in said]

@@ -70,9 +70,11 @@ class Billiard(Scene):
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Scatter the balls over the box, a tenth of a metre apart or more."""
-        for colour in BALLS:
+        for number, colour in enumerate(BALLS):
+            if not scatter(colour, BALLS[:number], chosen, self.world, rng):
+                return False
             chosen[f"heading_{colour}"] = float(rng.uniform(0.0, 2 * np.pi))
-        return scattered(BALLS, chosen, self.world, rng)
+        return True
 
     def simulate(
         self,
@@ -114,7 +116,7 @@ def play_all(
         raise BadInputError(f"{scene.name()}: time starts at {time[0]:g} s, expected >= 0")
     check_start(scene.name(), start, radius, scene.world)
     box = np.array([scene.world.width, scene.world.height])
-    games = [play(*clip, box, time) for clip in zip(start, velocity, radius, radius**2, strict=True)]
+    games = [play(*clip, box, time) for clip in zip(start, velocity, radius, np.pi * radius**2, strict=True)]
     return np.stack([game[0] for game in games]), np.stack([game[1] for game in games])
 
 
@@ -124,18 +126,17 @@ def kinetic_energy(trajectory: Trajectory, density: float) -> Float[np.ndarray, 
     return np.asarray(0.5 * (mass * (trajectory.velocity**2).sum(-1)).sum(-1))
 
 
-def scattered(balls: tuple[str, ...], chosen: dict[str, float], world: World, rng: np.random.Generator) -> bool:
-    """Draw places for balls, a tenth of a metre apart or more; return False if two of them came too near."""
-    size = np.array([world.width, world.height])
-    taken: list[tuple[float, float, float]] = []
-    for colour in balls:
-        radius = chosen[f"radius_{colour}"]
-        x, y = (float(value) for value in rng.uniform(radius, size - radius))
-        if any(np.hypot(x - a, y - b) < radius + r + 0.1 for a, b, r in taken):
-            return False
-        taken.append((x, y, radius))
-        chosen[f"x_{colour}"], chosen[f"y_{colour}"] = x, y
-    return True
+def scatter(
+    ball: str, others: tuple[str, ...], chosen: dict[str, float], world: World, rng: np.random.Generator
+) -> bool:
+    """Draw a ball's place; return False if it is less than a tenth of a metre from another."""
+    radius = chosen[f"radius_{ball}"]
+    x, y = (float(value) for value in rng.uniform(radius, np.array([world.width, world.height]) - radius))
+    chosen[f"x_{ball}"], chosen[f"y_{ball}"] = x, y
+    return all(
+        np.hypot(x - chosen[f"x_{other}"], y - chosen[f"y_{other}"]) >= radius + chosen[f"radius_{other}"] + 0.1
+        for other in others
+    )
 
 
 def check_start(name: str, start: Float[np.ndarray, "b n d"], radius: Float[np.ndarray, "b n"], world: World) -> None:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, PerSecond, Trajectory
-from cavendish.scenes.billiard import check_start, scattered
+from cavendish.scenes.billiard import check_start, scatter
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.playable import Playable
 from cavendish.scenes.scene import Factor, Law, assemble, check_clock, draw_discs, placed, study_factor
@@ -60,7 +60,7 @@ class Table(Playable):
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Scatter resting balls over the table."""
         chosen.update({f"v{axis}_{ball}": 0.0 for ball in self.balls for axis in "xy"})
-        return scattered(self.balls, chosen, self.world, rng)
+        return all(scatter(ball, self.balls[:n], chosen, self.world, rng) for n, ball in enumerate(self.balls))
 
     def simulate(
         self,
