@@ -161,3 +161,16 @@ def test_one_damaged_or_different_film_stops_the_measurement_by_name(
     assert "fps = -3" in capsys.readouterr().err
     assert call(measure) == 2  # nothing moves and nothing is red
     assert "nothing moves" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["drag-fall", "attribute-conflict", "hidden-mass", "occlusion", "pushable"])
+def test_true_films_without_states_are_weighed_by_their_law(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(["render", name, "--count", "4", "--size", "64", "--out", str(tmp_path / "films")]) == 0
+    (tmp_path / "films" / "states.npz").unlink()
+    assert call(["measure", str(tmp_path / "films"), "--scene", name]) == 0
+    said = capsys.readouterr().out
+    assert "the scene's own" in said
+    if name in ("drag-fall", "occlusion"):
+        assert "same structure" in said

@@ -122,7 +122,9 @@ def read(scene: Scene, footage: Footage, scale: Scale, colours: Colours | None, 
     own = replace(look, world=frame)
     if colours is None and _familiar(footage, look):
         seen = own.read(np.stack(footage.films), scale.time)
-        if seen.lost.mean() <= BLIND or seen.lost[:, :3].mean() <= BLIND:
+        rivals = len(np.unique(look.colours, axis=0)) < scene.bodies  # looks of which a clip shows some
+        lost = np.asarray(seen.lost.all(-1) if rivals else seen.lost)
+        if min(lost.mean(), lost[:, :3].mean()) <= BLIND:
             return seen, "the scene's own"
     grounds = grounds_of(footage.films)
     learnt = colours or learn_colours(footage.films, grounds, scene.bodies)

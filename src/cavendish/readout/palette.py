@@ -58,8 +58,10 @@ def learn_colours(films: Sequence[Frames], grounds: Sequence[UInt8[np.ndarray, "
         core = binary_erosion(moving, np.ones((1, 3, 3), bool))
         cores.append(some[core if core.sum() > 8 * len(some) else moving])
     pixels = np.concatenate(cores)
-    if len(pixels) < bodies:
+    if not len(pixels):
         raise BadInputError("nothing moves in these films, so the bodies' colours cannot be learnt; name them")
+    if len(np.unique(pixels, axis=0)) < bodies:
+        raise BadInputError(f"fewer colours move in these films than there are bodies ({bodies}); name them")
     light = LIGHT_OF_BYTE[pixels]
     _, kind = (
         kmeans2(light, bodies, minit="++", rng=np.random.default_rng(0)) if bodies > 1 else (None, np.zeros(len(light)))
