@@ -20,12 +20,12 @@ from cavendish.data.media import clips_in
 from cavendish.data.states import read_states
 from cavendish.errors import BadInputError
 from cavendish.measure import Score, scorecard
-from cavendish.measure.discovery import discover
+from cavendish.measure.discovery import NO_LAW, discover
 from cavendish.measure.unscaled import in_frame, in_units, unscaled
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.readout.palette import Colours, of_hexes
-from cavendish.report.card import scores_json, sheet, write_card
+from cavendish.report.card import sheet, write_card
 from cavendish.scenes import Playable, Scene, scene_named
 
 
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> None:
             "scene": scene.name(),
             "sentence": f"{law['printed']} ({law['verdict']})",
             "clips": [path.name for path in footage.paths],
-            "scores": scores_json(weighed.scores),
+            "scores": [to_json(score) for score in weighed.scores],
             "law": law,
             "configuration": {name: str(value) for name, value in vars(options).items() if name != "key"}
             | {"palette": weighed.palette, "truth": "given" if truth is not None else "none"},
@@ -168,11 +168,11 @@ def _law(scene: Scene, weighed: Weighed) -> dict[str, Any]:
         return said | {"verdict": "not judged", "note": str(error)}
     length, clock = weighed.scale.length, weighed.scale.clock
     notes, verdict = [_constant(scene, one, length, clock) for one in found.parameters], found.verdict
-    if not weighed.scale.told:
+    if not weighed.scale.told and verdict != NO_LAW:
         notes.insert(0, f"printed in units of {length[1]:.4g} {length[0]} and {clock[1]:.4g} {clock[0]}")
         verdict = "same structure" if verdict.startswith("same structure") else verdict  # true constants are in SI
     note = "; ".join(filter(None, notes))
-    return said | {"printed": found.printed_law, "verdict": verdict, "note": note, "found": _plain(found)}
+    return said | {"printed": found.printed_law, "verdict": verdict, "note": note, "found": to_json(found)}
 
 
 def _constant(scene: Scene, one: Any, length: tuple[str, float], clock: tuple[str, float]) -> str:
@@ -183,13 +183,6 @@ def _constant(scene: Scene, one: Any, length: tuple[str, float], clock: tuple[st
     clips = len(one.values)
     stated = in_units(Score(one.name, unit[1], one.value, one.low, one.high, clips, clips, one.values), length, clock)
     return f"{stated.name} = {stated.value:.4g} ({stated.low:.4g} to {stated.high:.4g}) {stated.unit}"
-
-
-def _plain(found: Any) -> dict[str, Any]:
-    """Return what a card stores of a discovery."""
-    ratio = float(found.residual_ratio)
-    constants = [to_json(constant) for constant in found.parameters]
-    return {"residual_ratio": ratio if np.isfinite(ratio) else None, "constants": constants}
 
 
 def _say(footage: Footage, weighed: Weighed, law: dict[str, Any], judged: bool) -> None:
