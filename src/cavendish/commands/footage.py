@@ -108,10 +108,9 @@ def scale_of(scene: Scene, footage: Footage, fps: float | None, world: float | N
     width = min(scene.world.width, scene.world.height / aspect)
     span = (scene.frames - 1) * scene.step
     metres, seconds = (world or width) / width, float(even[-1]) / span
-    near = SMALLEST <= metres <= 1
     length = ("m", metres) if world is not None else ("width", 1 / width)
     clock = ("s", seconds) if fps is not None else ("frame", (footage.count - 1) / span)
-    if fps is not None and world is not None and near:
+    if fps is not None and world is not None and SMALLEST <= metres <= 1:
         width, span, length, clock = world, float(even[-1]), ("m", 1.0), ("s", 1.0)
     return Scale(World(width, width * aspect), even / even[-1] * span, length, clock)
 

@@ -167,7 +167,7 @@ def _film(frames: list[Any], shown: Float[np.ndarray, "t two"], limits: Limits) 
 
 def numbered(folder: Path) -> list[Path]:
     """List a folder's images in the order of their numbers; a gap or a repeated number is refused."""
-    files = sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGES), key=natural)
+    files = images_in(folder)
     if not files:
         raise BadInputError(f"{folder}: no images here")
     numbers = [int(digits[-1]) for digits in (re.findall(r"\d+", p.stem) for p in files) if digits]
@@ -178,6 +178,11 @@ def numbered(folder: Path) -> list[Path]:
         at = int(np.argmax(steps != np.median(steps)))
         raise BadInputError(f"{folder}: image {numbers[at]} is followed by {numbers[at + 1]}; one is missing or twice")
     return files
+
+
+def images_in(folder: Path) -> list[Path]:
+    """List the images of a folder in natural order."""
+    return sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGES), key=natural)
 
 
 def natural(path: Path) -> list[tuple[int, str]]:
