@@ -97,7 +97,7 @@ MISTAKES = [
     (["render", "parabola", "--size", "0", "--out", "never"], "frame size"),
     (["imagine", "nowhere"], "nowhere: no such run folder"),
     (["report", "nowhere"], "nowhere: no such run folder"),
-    (["measure", "nowhere", "--scene", "parabola"], "no such file"),
+    (["measure", "nowhere", "--scene", "parabola"], "no such folder"),
     (["run", "--training.steps", "0"], "steps"),
     (["run", "--model.size", "gigantic"], "unknown model size"),
 ]

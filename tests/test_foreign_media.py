@@ -210,7 +210,7 @@ def test_a_child_that_is_killed_or_starved_costs_one_file(tmp_path: Path) -> Non
         assert len(decoder.read(film).frames) == 16
         assert decoder.born == 2
     hard = encode(
-        tmp_path / "hard.mp4", np.random.default_rng(0).integers(0, 256, (8, 720, 1280, 3), np.uint8), "libx264"
+        tmp_path / "hard.mp4", np.random.default_rng(0).integers(0, 256, (6, 480, 640, 3), np.uint8), "libx264"
     )
     with Decoder(Limits(seconds=0.02)) as decoder:
         with pytest.raises(CorruptDataError, match=r"hard\.mp4.*processor time"):

@@ -108,10 +108,9 @@ def scale_of(scene: Scene, footage: Footage, fps: float | None, world: float | N
     width = min(scene.world.width, scene.world.height / aspect)
     span = (scene.frames - 1) * scene.step
     metres, seconds = (world or width) / width, float(even[-1]) / span
-    near = SMALLEST <= metres <= 1
     length = ("m", metres) if world is not None else ("width", 1 / width)
     clock = ("s", seconds) if fps is not None else ("frame", (footage.count - 1) / span)
-    if fps is not None and world is not None and near:
+    if fps is not None and world is not None and SMALLEST <= metres <= 1:
         width, span, length, clock = world, float(even[-1]), ("m", 1.0), ("s", 1.0)
     return Scale(World(width, width * aspect), even / even[-1] * span, length, clock)
 
@@ -122,7 +121,9 @@ def read(scene: Scene, footage: Footage, scale: Scale, colours: Colours | None, 
     own = replace(look, world=frame)
     if colours is None and _familiar(footage, look):
         seen = own.read(np.stack(footage.films), scale.time)
-        if seen.lost.mean() <= BLIND or seen.lost[:, :3].mean() <= BLIND:
+        rivals = len(np.unique(look.colours, axis=0)) < scene.bodies  # looks of which a clip shows some
+        lost = np.asarray(seen.lost.all(-1) if rivals else seen.lost)
+        if min(lost.mean(), lost[:, :3].mean()) <= BLIND:
             return seen, "the scene's own"
     grounds = grounds_of(footage.films)
     learnt = colours or learn_colours(footage.films, grounds, scene.bodies)

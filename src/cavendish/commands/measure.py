@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from cavendish.data.media import clips_in
 from cavendish.data.states import read_states
 from cavendish.errors import BadInputError
 from cavendish.measure import Score, scorecard
+from cavendish.measure.discovery import NO_LAW, discover
 from cavendish.measure.unscaled import in_frame, in_units, unscaled
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.readout.palette import Colours, of_hexes
 from cavendish.readout.perspective import lift
-from cavendish.report.card import scores_json, sheet, write_card
-from cavendish.scenes import Scene, scene_named
+from cavendish.report.card import sheet, write_card
+from cavendish.scenes import Playable, Scene, scene_named
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def main(arguments: list[str]) -> None:
             "scene": scene.name(),
             "sentence": f"{law['printed']} ({law['verdict']})",
             "clips": [path.name for path in footage.paths],
-            "scores": scores_json(weighed.scores),
+            "scores": [to_json(score) for score in weighed.scores],
             "law": law,
             "configuration": {name: str(value) for name, value in vars(options).items() if name != "key"}
             | {"palette": weighed.palette, "truth": "given" if truth is not None else "none"},
@@ -144,7 +145,8 @@ def _by_truth(scene: Scene, footage: Footage, options: Options, colours: Colours
         raise BadInputError(f"{footage.paths[0]}: frames of {footage.size[1]} x {footage.size[0]} do not fit the world")
     scale = Scale(scene.world, truth.time, ("m", 1.0), ("s", 1.0))
     seen, palette = read(scene, footage, scale, colours, Reader.of(scene.draw(truth)))
-    return Weighed(seen, scale, scorecard(scene, truth, lift(scene, truth, seen)).scores, palette)
+    seen = replace(lift(scene, truth, seen), factors=truth.factors)
+    return Weighed(seen, scale, scorecard(scene, truth, seen).scores, palette)
 
 
 def _by_law(scene: Scene, footage: Footage, options: Options, colours: Colours | None) -> Weighed:
@@ -159,19 +161,19 @@ def _by_law(scene: Scene, footage: Footage, options: Options, colours: Colours |
 def _law(scene: Scene, weighed: Weighed) -> dict[str, Any]:
     """Print the law that the tracks obey, or why there is none."""
     said: dict[str, Any] = {"true": scene.law.readable(), "printed": "not looked for", "verdict": "", "note": ""}
+    if isinstance(scene, Playable):
+        return said | {"note": "a law is not read from worlds that answer to buttons yet"}
     try:
-        from cavendish.measure.discovery import discover
-
         found = discover(scene, in_frame(weighed.seen, weighed.scale.frame))
-    except (ImportError, BadInputError) as error:
+    except BadInputError as error:
         return said | {"verdict": "not judged", "note": str(error)}
     length, clock = weighed.scale.length, weighed.scale.clock
     notes, verdict = [_constant(scene, one, length, clock) for one in found.parameters], found.verdict
-    if not weighed.scale.told:
+    if not weighed.scale.told and verdict != NO_LAW:
         notes.insert(0, f"printed in units of {length[1]:.4g} {length[0]} and {clock[1]:.4g} {clock[0]}")
         verdict = "same structure" if verdict.startswith("same structure") else verdict  # true constants are in SI
     note = "; ".join(filter(None, notes))
-    return said | {"printed": found.printed_law, "verdict": verdict, "note": note, "found": _plain(found)}
+    return said | {"printed": found.printed_law, "verdict": verdict, "note": note, "found": to_json(found)}
 
 
 def _constant(scene: Scene, one: Any, length: tuple[str, float], clock: tuple[str, float]) -> str:
@@ -182,13 +184,6 @@ def _constant(scene: Scene, one: Any, length: tuple[str, float], clock: tuple[st
     clips = len(one.values)
     stated = in_units(Score(one.name, unit[1], one.value, one.low, one.high, clips, clips, one.values), length, clock)
     return f"{stated.name} = {stated.value:.4g} ({stated.low:.4g} to {stated.high:.4g}) {stated.unit}"
-
-
-def _plain(found: Any) -> dict[str, Any]:
-    """Return what a card stores of a discovery."""
-    ratio = float(found.residual_ratio)
-    constants = [to_json(constant) for constant in found.parameters]
-    return {"residual_ratio": ratio if np.isfinite(ratio) else None, "constants": constants}
 
 
 def _say(footage: Footage, weighed: Weighed, law: dict[str, Any], judged: bool) -> None:

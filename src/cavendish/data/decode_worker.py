@@ -100,8 +100,6 @@ def _film(path: Path, limits: dict[str, float]) -> Iterator[Frame]:
             yield from _animation(file, limits)
         elif start[4:8] in QUICKTIME or start[:4] == b"\x1aE\xdf\xa3" or (start[:4], start[8:]) == (b"RIFF", b"AVI "):
             yield from _video(file, limits)
-        elif not start:
-            raise RefusedError("is empty")
         else:
             raise RefusedError("is no mp4, mov, webm, mkv, avi, gif, webp or png by its first bytes")
 
@@ -156,8 +154,6 @@ def _images(paths: list[Path]) -> Iterator[Frame]:
         try:
             with path.open("rb") as file, Image.open(file, formats=STILLS) as image:
                 frame = np.asarray(image.convert("RGB"))
-        except MemoryError:
-            raise
         except Exception as error:
             raise RefusedError(f"{path.name} cannot be decoded ({type(error).__name__})") from error
         yield -1.0, -1.0, frame

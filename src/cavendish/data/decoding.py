@@ -9,14 +9,13 @@ the rate of its shortest frame; a folder of images must be numbered without gaps
 
 import json
 import re
-import selectors
+import signal
 import subprocess
 import sys
-import time
-from contextlib import ExitStack, suppress
+import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, final
 
 import numpy as np
@@ -25,7 +24,8 @@ from jaxtyping import Float, UInt8
 from cavendish.errors import BadInputError, CorruptDataError
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
-GRACE = 15.0  # times as long on the wall as on the processor, before a silent child is ended: machines are shared
+PATIENCE = 120.0  # s on the wall for one file; processor time is limited more tightly, but machines are shared
+LONGEST_HEAD = 4096  # bytes
 
 
 @final
@@ -55,16 +55,13 @@ class Decoder:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.child: subprocess.Popen[bytes] | None = None
-        self.pending = b""
         self.born = 0  # children so far
 
     def __enter__(self) -> "Decoder":
         """Start nothing yet: the first file does."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *reason: object) -> None:
         """End the child."""
         self._end()
 
@@ -75,43 +72,43 @@ class Decoder:
             if not one.is_file():
                 raise BadInputError(f"{one}: no such file")
         request = {"paths": [str(one.resolve()) for one in paths], "images": path.is_dir()}
-        finished = False
+        child = self._child()
+        watch = threading.Timer(PATIENCE, child.kill)
+        watch.start()
         try:
-            film = self._receive(json.dumps(request).encode() + b"\n", path)
-            finished = True
+            return self._receive(child, json.dumps(request).encode() + b"\n")
         except _RefusedError as refused:
-            finished = True
             raise CorruptDataError(f"{path}: {refused}") from None
         except (BrokenPipeError, EOFError, ValueError):
-            raise CorruptDataError(f"{path}: the decoder died on it ({self._obituary()})") from None
+            how = self._end()
+            raise CorruptDataError(f"{path}: the decoder died on it ({how})") from None
         finally:
-            if not finished:
-                self._end()
-        return film
+            watch.cancel()
 
-    def _receive(self, request: bytes, path: Path) -> Film:
-        child = self._child()
+    def _receive(self, child: "subprocess.Popen[bytes]", request: bytes) -> Film:
         assert child.stdin is not None
+        assert child.stdout is not None
         child.stdin.write(request)
         child.stdin.flush()
         frames: list[UInt8[np.ndarray, "h w c"]] = []
-        shown: list[float] = []
-        held: list[float] = []
+        shown: list[tuple[float, float]] = []
         total = 0
         while True:
-            head = json.loads(self._line())
+            head = json.loads(child.stdout.readline(LONGEST_HEAD))
             if "refused" in head:
                 raise _RefusedError(head["refused"])
             if "end" in head:
-                return _film(frames, shown, held, self.limits)
+                return _film(frames, np.array(shown), self.limits)
             h, w = int(head["h"]), int(head["w"])
             total += 3 * h * w
             if not 0 < h * w <= self.limits.pixels or len(frames) >= self.limits.frames or total > self.limits.film:
                 self._end()
                 raise _RefusedError(f"frame {len(frames)} of {w} x {h} exceeds the limits")
-            frames.append(np.frombuffer(self._bytes(3 * h * w), np.uint8).reshape(h, w, 3))
-            shown.append(float(head["t"]))
-            held.append(float(head["hold"]))
+            content = child.stdout.read(3 * h * w)
+            if len(content) < 3 * h * w:
+                raise EOFError
+            frames.append(np.frombuffer(content, np.uint8).reshape(h, w, 3))
+            shown.append((float(head["t"]), float(head["hold"])))
 
     def _child(self) -> "subprocess.Popen[bytes]":
         if self.child is None or self.child.poll() is not None:
@@ -128,86 +125,49 @@ class Decoder:
             self.born += 1
         return self.child
 
-    def _line(self) -> bytes:
-        while b"\n" not in self.pending:
-            self.pending += self._some()
-            if len(self.pending) > 2**16 and b"\n" not in self.pending[: 2**16]:
-                raise ValueError("not a header")
-        line, self.pending = self.pending.split(b"\n", 1)
-        return line
-
-    def _bytes(self, count: int) -> bytes:
-        parts, have = [self.pending], len(self.pending)
-        while have < count:
-            parts.append(self._some())
-            have += len(parts[-1])
-        whole = b"".join(parts)
-        self.pending = whole[count:]
-        return whole[:count]
-
-    def _some(self) -> bytes:
-        """Wait for the child's next bytes, but not for ever."""
-        assert self.child is not None
-        assert self.child.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.child.stdout, selectors.EVENT_READ)
-            if not selector.select(GRACE * self.limits.seconds):
-                raise EOFError
-        content = self.child.stdout.read1(2**20)  # type: ignore[attr-defined]
-        if not content:
-            raise EOFError
-        return bytes(content)
-
-    def _obituary(self) -> str:
-        """Say how the child ended, giving it a moment to do so."""
-        assert self.child is not None
-        for _ in range(50):
-            code = self.child.poll()
-            if code is not None:
-                return SIGNALS.get(-code, f"signal {-code}" if code < 0 else f"exit code {code}")
-            time.sleep(0.01)
-        return f"no answer in {GRACE * self.limits.seconds:g} s"
-
-    def _end(self) -> None:
-        if self.child is not None:
-            self.child.kill()
-            with ExitStack() as stack:
-                for pipe in (self.child.stdin, self.child.stdout):
-                    if pipe is not None:
-                        stack.callback(_close, pipe)
-            self.child.wait()
-        self.child, self.pending = None, b""
+    def _end(self) -> str:
+        """End the child, if it has not ended itself, and say how it did."""
+        child, self.child = self.child, None
+        if child is None:
+            return "none"
+        for pipe in (child.stdin, child.stdout):
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
+        try:
+            code = child.wait(timeout=1.0)  # a crash takes a moment to be noticed; a healthy child ends with its input
+        except subprocess.TimeoutExpired:
+            child.kill()
+            code = child.wait()
+        return DEATHS.get(-code, f"signal {-code}" if code < 0 else f"exit code {code}")
 
 
-SIGNALS = {27: "more processor time than allowed", 9: "killed", 11: "segmentation fault", 6: "abort"}
+DEATHS: dict[int, str] = {
+    signal.SIGPROF: "more processor time than allowed",
+    signal.SIGKILL: f"killed, or silent for {PATIENCE:g} s",
+    signal.SIGSEGV: "segmentation fault",
+}
 
 
 class _RefusedError(Exception):
     """The child's own word against a file."""
 
 
-def _close(pipe: Any) -> None:
-    with suppress(BrokenPipeError):
-        pipe.close()
-
-
-def _film(frames: list[Any], shown: list[float], held: list[float], limits: Limits) -> Film:
-    holds = np.array(held)
-    if len(frames) > 1 and (holds >= 0).all():  # an animation: equal frames were joined into one that is held
-        step = max(float(holds.min()), 1e-3)
-        times = np.maximum(np.rint(holds / step), 1).astype(int)
+def _film(frames: list[Any], shown: Float[np.ndarray, "t two"], limits: Limits) -> Film:
+    stack, (begun, held) = np.stack(frames), shown.T
+    if len(frames) > 1 and (held >= 0).all():  # an animation: equal frames were joined into one that is held
+        step = max(float(held.min()), 1e-3)
+        times = np.maximum(np.rint(held / step), 1).astype(int)
         if times.sum() > limits.frames or times.sum() * frames[0].nbytes > limits.film:
-            raise _RefusedError(f"holds frames for {holds.sum():.0f} s in steps of {step:g} s, too many frames")
-        stack = np.repeat(np.stack(frames), times, 0)
-        return Film(stack, np.arange(len(stack)) * step if holds.min() > 0 else None)
-    clock = np.array(shown) - shown[0]
-    known = len(frames) > 1 and min(shown) >= 0 and (np.diff(clock) > 0).all()
-    return Film(np.stack(frames), clock if known else None)
+            raise _RefusedError(f"holds frames for {held.sum():.0f} s in steps of {step:g} s, too many frames")
+        return Film(np.repeat(stack, times, 0), np.arange(times.sum()) * step if held.min() > 0 else None)
+    known = len(frames) > 1 and begun.min() >= 0 and (np.diff(begun) > 0).all()
+    return Film(stack, begun - begun[0] if known else None)
 
 
 def numbered(folder: Path) -> list[Path]:
     """List a folder's images in the order of their numbers; a gap or a repeated number is refused."""
-    files = sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGES), key=natural)
+    files = images_in(folder)
     if not files:
         raise BadInputError(f"{folder}: no images here")
     numbers = [int(digits[-1]) for digits in (re.findall(r"\d+", p.stem) for p in files) if digits]
@@ -218,6 +178,11 @@ def numbered(folder: Path) -> list[Path]:
         at = int(np.argmax(steps != np.median(steps)))
         raise BadInputError(f"{folder}: image {numbers[at]} is followed by {numbers[at + 1]}; one is missing or twice")
     return files
+
+
+def images_in(folder: Path) -> list[Path]:
+    """List the images of a folder in natural order."""
+    return sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGES), key=natural)
 
 
 def natural(path: Path) -> list[tuple[int, str]]:

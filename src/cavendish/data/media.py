@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from cavendish.data.decoding import IMAGES, Decoder, natural
+from cavendish.data.decoding import Decoder, images_in, natural
 from cavendish.errors import BadInputError, unknown
 
 Frames = UInt8[np.ndarray, "t h w c"]
@@ -39,16 +39,12 @@ def clips_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise BadInputError(f"{folder}: no such folder")
     shown = [p for p in folder.iterdir() if not p.name.startswith(".")]
-    found = [p for p in shown if p.suffix.lower() in SUFFIXES or (p.is_dir() and _has_images(p))]
+    found = [p for p in shown if p.suffix.lower() in SUFFIXES or (p.is_dir() and images_in(p))]
     if not found:
         raise BadInputError(
             f"{folder}: no clips here; expected {', '.join(SUFFIXES)} files or folders of numbered images"
         )
     return sorted(found, key=natural)
-
-
-def _has_images(folder: Path) -> bool:
-    return any(p.suffix.lower() in IMAGES for p in folder.iterdir())
 
 
 def contact_sheet(clips: UInt8[np.ndarray, "b t h w c"], rows: int = 8, columns: int = 8) -> Image.Image:

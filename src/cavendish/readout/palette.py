@@ -38,9 +38,7 @@ class Colours:
 
 def grounds_of(films: Sequence[Frames]) -> list[UInt8[np.ndarray, "h w c"]]:
     """Return the backdrop of every clip: the common one, or its own where it was filmed before another."""
-    each = max(1, SAMPLED // len(films))
-    picked = [film[np.linspace(0, len(film) - 1, min(each, len(film))).astype(int)] for film in films]
-    common = np.median(np.concatenate(picked), axis=0).astype(np.uint8)
+    common = np.median(np.concatenate(_sampled(films)), axis=0).astype(np.uint8)
     grounds = []
     for film in films:
         own = np.median(film[:: max(1, len(film) // 32)], axis=0).astype(np.uint8)
@@ -51,15 +49,16 @@ def grounds_of(films: Sequence[Frames]) -> list[UInt8[np.ndarray, "h w c"]]:
 
 def learn_colours(films: Sequence[Frames], grounds: Sequence[UInt8[np.ndarray, "h w c"]], bodies: int) -> Colours:
     """Find the colours of as many bodies as move; raise BadInputError if nothing moves or colours are alike."""
-    cores, each = [], max(1, SAMPLED // len(films))
-    for film, ground in zip(films, grounds, strict=True):
-        some = film[np.linspace(0, len(film) - 1, min(each, len(film))).astype(int)]
+    cores = []
+    for some, ground in zip(_sampled(films), grounds, strict=True):
         moving = np.abs(some.astype(np.int16) - ground).max(-1) > DIFFERENT
         core = binary_erosion(moving, np.ones((1, 3, 3), bool))
         cores.append(some[core if core.sum() > 8 * len(some) else moving])
     pixels = np.concatenate(cores)
-    if len(pixels) < bodies:
+    if not len(pixels):
         raise BadInputError("nothing moves in these films, so the bodies' colours cannot be learnt; name them")
+    if len(np.unique(pixels, axis=0)) < bodies:
+        raise BadInputError(f"fewer colours move in these films than there are bodies ({bodies}); name them")
     light = LIGHT_OF_BYTE[pixels]
     _, kind = (
         kmeans2(light, bodies, minit="++", rng=np.random.default_rng(0)) if bodies > 1 else (None, np.zeros(len(light)))
@@ -126,3 +125,8 @@ def reduced(film: Frames, largest: int) -> Frames:
         mean = light.reshape(h, factor, w, factor, 3).mean((1, 3))
         out[k] = BYTE_OF_LIGHT[np.rint(mean * 65536).astype(int)]
     return out
+
+
+def _sampled(films: Sequence[Frames]) -> list[Frames]:
+    each = max(1, SAMPLED // len(films))
+    return [film[np.linspace(0, len(film) - 1, min(each, len(film))).astype(int)] for film in films]

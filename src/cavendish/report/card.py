@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from cavendish.artefact import commit_file, read_json
-from cavendish.codec import from_json, to_json
+from cavendish.codec import from_json
 from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.measure.score import Score, score
 from cavendish.motion import Trajectory, World
@@ -98,11 +98,6 @@ def sources_hash() -> str:
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
-
-
-def scores_json(scores: Iterable[Score]) -> list[Any]:
-    """Return what a card stores of scores."""
-    return [to_json(one) for one in scores]
 
 
 def sheet(films: Sequence[UInt8[np.ndarray, "t h w c"]], seen: Trajectory, frame: World) -> str:

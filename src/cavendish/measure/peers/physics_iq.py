@@ -51,11 +51,6 @@ def motion_masks(frames: UInt8[np.ndarray, "t h w c"]) -> Masks:
     return masks
 
 
-def spatial_iou(one: Masks, other: Masks) -> float:
-    """Compare where something moved at any time."""
-    return _iou(np.any(one, axis=0), np.any(other, axis=0))
-
-
 def spatiotemporal_iou(one: Masks, other: Masks) -> float:
     """Compare where something moved, frame by frame."""
     return float(np.mean([_iou(a, b) for a, b in zip(one, other, strict=True)]))
@@ -72,7 +67,7 @@ def compare(one: UInt8[np.ndarray, "t h w c"], other: UInt8[np.ndarray, "t h w c
     """Compare two films of one shape."""
     a, b = motion_masks(one), motion_masks(other)
     mse = float(((one / 255.0 - other / 255.0) ** 2).mean())
-    return Comparison(spatial_iou(a, b), spatiotemporal_iou(a, b), weighted_iou(a, b), mse)
+    return Comparison(_iou(a.max(0), b.max(0)), spatiotemporal_iou(a, b), weighted_iou(a, b), mse)
 
 
 def original_score(made: list[Comparison], takes: list[Comparison]) -> float:
