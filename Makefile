@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check bench
+.PHONY: run test check bench gallery
 
 run: $(VENV)/installed
 	$(BIN)/cavendish run
@@ -22,7 +22,12 @@ check: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/pictures.py
 	$(BIN)/python benchmarks/splits.py
+	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/training.py
+
+# Every scene, moving, on one page.
+gallery: $(VENV)/installed
+	$(BIN)/cavendish scenes --gallery docs/gallery.html
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -147,8 +147,6 @@ def test_a_swimming_floor_is_found_and_grows_with_its_size(staged: Scene) -> Non
     errors = [reprojection_error(staged, truth, seen + size * PIXEL * wave).value for size in (0.0, 0.2, 0.5, 1.0, 2.0)]
     assert np.all(np.diff(errors) > 0)
     assert errors[-1] == pytest.approx(2 * PIXEL / FOCAL / np.sqrt(2), rel=0.15)
-    aside = replace(truth, factors=truth.factors)
-    assert reprojection_error(staged, aside, seen).value == errors[0]
     with pytest.raises(BadInputError, match="no camera"):
         reprojection_error(Parabola(), Split(Parabola()).trajectories(np.arange(2)), np.zeros((2, 32, 1, 2)))
 
@@ -174,9 +172,9 @@ def test_a_sphere_slides_and_rolls_as_in_another_engine(spin: float) -> None:
     mujoco.mj_step(model, data, 3000)
     row = np.array([[radius, radius, 1.0, speed, spin, 0, 0, 0, 0, -1.0, -1.0, -2.0, 0.0]])
     truth = scene.simulate(row, np.array([0.0, 3.0]))
-    # The other engine's contacts are soft: it sinks in by under a centimetre and creeps while it should stick.
-    assert abs(data.qpos[0] - truth.position[0, 1, 1, 0]) < 0.03
-    assert abs(data.qvel[0] - truth.velocity[0, 1, 1, 0]) < 0.02
+    # The other engine's contacts are soft and its steps are 1 ms: it strays by 0.4 to 1.2 mm and 0.1 mm/s in 3 s.
+    assert abs(data.qpos[0] - truth.position[0, 1, 1, 0]) < 3e-3
+    assert abs(data.qvel[0] - truth.velocity[0, 1, 1, 0]) < 5e-4
 
 
 def test_a_box_slides_to_rest_as_in_another_engine() -> None:

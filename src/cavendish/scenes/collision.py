@@ -125,6 +125,8 @@ class Collision(Scene):
         actions: Float[np.ndarray, "b t a"] | None = None,
     ) -> Trajectory:
         """Fly, meet at t*, fly on."""
+        from cavendish.scenes.flight import fly_and_part
+
         check_clock(time)
         column = self.columns(factors)
         radius = np.stack([column["radius_red"], column["radius_blue"]], -1)
@@ -134,9 +136,9 @@ class Collision(Scene):
         if (gap < -TOUCHING).any():
             raise BadInputError(f"{self.name()}: the balls overlap at the start (gap {gap.min():g} m, expected >= 0)")
         after = speeds_after(before, self.density * np.pi * radius**2, self.restitution)
-        x, u = fly_and_part(time, start, before, after, self.impact_time(factors))
-        y = np.broadcast_to(column["y"][:, None, None], x.shape)
-        return assemble(time, np.stack([x, y], -1), np.stack([u, np.zeros_like(u)], -1), radius, factors)
+        places = np.stack([start, np.broadcast_to(column["y"][:, None], start.shape)], -1)
+        position, velocity = fly_and_part(time, places, before, after, self.impact_time(factors))
+        return assemble(time, position, velocity, radius, factors)
 
     def impact_time(self, factors: Float[np.ndarray, "b f"]) -> Float[np.ndarray, " b"]:
         """Return the instant of contact in seconds, infinite where the balls never meet."""
@@ -176,18 +178,3 @@ def speeds_after(
     momentum = (mass * before).sum(-1, keepdims=True)
     swap = restitution * mass[:, ::-1] * (before[:, ::-1] - before)
     return np.asarray((momentum + swap) / mass.sum(-1, keepdims=True))
-
-
-def fly_and_part(
-    time: Float[np.ndarray, " t"],
-    start: Float[np.ndarray, "b n"],
-    before: Float[np.ndarray, "b n"],
-    after: Float[np.ndarray, "b n"],
-    impact: Float[np.ndarray, " b"],
-) -> tuple[Float[np.ndarray, "b t n"], Float[np.ndarray, "b t n"]]:
-    """Return abscissae and signed speeds of bodies that fly freely and change speed at one instant."""
-    early = np.minimum(time, impact[:, None])[..., None]
-    late = np.maximum(time - impact[:, None], 0.0)[..., None]
-    x = start[:, None] + before[:, None] * early + after[:, None] * late
-    flown = (time >= impact[:, None])[..., None]
-    return x, np.where(flown, after[:, None], before[:, None])

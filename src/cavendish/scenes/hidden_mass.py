@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, Trajectory
-from cavendish.scenes.collision import TOUCHING, Collision, fly_and_part, speeds_after
+from cavendish.scenes.collision import TOUCHING, Collision, speeds_after
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.scene import Law, Scene, assemble, check_clock, draw_discs, placed, ranged, study_factor
 
@@ -58,6 +58,8 @@ class HiddenMass(Scene):
         actions: Float[np.ndarray, "b t a"] | None = None,
     ) -> Trajectory:
         """Fly, meet, fly on."""
+        from cavendish.scenes.flight import fly_and_part
+
         check_clock(time)
         column = self.columns(factors)
         radius = np.stack([column["radius"], column["radius"]], -1)
@@ -69,9 +71,10 @@ class HiddenMass(Scene):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             closing = before[:, 0] - before[:, 1]
             impact = np.where(closing > 0, np.maximum(gap, 0.0) / closing, np.inf)
-        x, u = fly_and_part(time, start, before, speeds_after(before, self._mass(factors), self.restitution), impact)
-        y = np.broadcast_to(column["y"][:, None, None], x.shape)
-        return assemble(time, np.stack([x, y], -1), np.stack([u, np.zeros_like(u)], -1), radius, factors)
+        places = np.stack([start, np.broadcast_to(column["y"][:, None], start.shape)], -1)
+        after = speeds_after(before, self._mass(factors), self.restitution)
+        position, velocity = fly_and_part(time, places, before, after, impact)
+        return assemble(time, position, velocity, radius, factors)
 
     def _mass(self, factors: Float[np.ndarray, "b f"]) -> Float[np.ndarray, "b n"]:
         column = self.columns(factors)

@@ -243,7 +243,8 @@ def assemble(
 ) -> Trajectory:
     """Make the record of a true trajectory of bodies that keep their size."""
     radii = np.broadcast_to(radius[:, None, :], position.shape[:-1])
-    return Trajectory(time, position, velocity, radii, np.ones(position.shape[:-1]), np.asarray(factors, dtype=float))
+    sure = np.broadcast_to(1.0, position.shape[:-1])
+    return Trajectory(time, position, velocity, radii, sure, np.asarray(factors, dtype=float))
 
 
 def assemble_one(
