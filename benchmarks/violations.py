@@ -113,13 +113,14 @@ def drop(truth: Trajectory, size: float) -> Trajectory:
 
 
 RISING = (0.05, 0.1, 0.2, 0.5, 1.0)
+LEAKS = (0.02, 0.05, 0.1, 0.2, 0.5)
 LOSSES = (0.01, 0.02, 0.05, 0.1, 0.2)
 FRAMES = (1.0, 2.0, 3.0, 5.0, 8.0)
 VIOLATIONS = (
     Violation("more gravity", "share", Parabola(), RISING, gravity, "g along y off 2.5"),
     Violation("less gravity", "share", Parabola(), RISING, lambda t, s: gravity(t, -s), "g along y off 2.5"),
     Violation("fall by mass", "share", Parabola(), RISING, by_mass, "law residual"),
-    Violation("energy leak in flight", "share/s", UniformMotion(), (0.02, 0.05, 0.1, 0.2, 0.5), leak, "drift of energy in flight"),
+    Violation("energy leak in flight", "share/s", UniformMotion(), LEAKS, leak, "drift of energy in flight"),
     Violation("energy leak at contacts", "1 - e", Collision(), LOSSES, dough, "restitution off the truth"),
     Violation("teleport", "m", UniformMotion(), (0.01, 0.02, 0.05, 0.2, 1.0), teleport, "law residual"),
     Violation("vanish in one clip of two", "frames", UniformMotion(), FRAMES, vanish, "lost share"),

@@ -5,7 +5,7 @@ For every clip, with time-mean velocities u (truth), c (nearest training clip) a
 It says something only where truth and case differ, |u - c| > 0.1 m/s: outside the training range.
     pull towards the range   slope of (v - u) on (nearest taught speed - u): 0 free, 1 held fast
     code length     bits for the imagined places to within a millimetre, told as misses sigma of the law's roll-out
-                    from the context, with P constants, or of the nearest training case, with its number (Rissanen 1978):
+                    from the context, with P constants, or of the nearest training case, by number (Rissanen 1978):
                     N log2(sigma sqrt(2 pi e) / mm) + P / 2 log2 N,     N log2(...) + clips log2(cases)
     bimodality      inside a gap of taught speeds: b = (skewness^2 + 1) / kurtosis of where in the gap imagined
                     speeds lie; 5/9 is a flat spread, more is two heaps at the ends (SAS; Pfister et al. 2013)

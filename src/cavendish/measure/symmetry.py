@@ -41,7 +41,7 @@ class Symmetry:
         return replace(moving, position=position, velocity=(moving.velocity - np.array(self.boost)) @ turn)
 
     def _way(self, time: Float[np.ndarray, " t"]) -> Float[np.ndarray, "t 1 d"]:
-        return (np.array(self.shift) + time[:, None] * np.array(self.boost))[:, None]
+        return np.asarray((np.array(self.shift) + time[:, None] * np.array(self.boost))[:, None])
 
 
 SYMMETRIES = (
