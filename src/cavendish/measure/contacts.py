@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from cavendish.measure.tracks import masses
+from cavendish.measure.tracks import masses, typical
 from cavendish.motion import Trajectory
 from cavendish.scenes import Scene
 
@@ -46,6 +46,7 @@ class Touch:
     restitution: float
     friction: float
     momentum: float  # change of the second body's momentum against the first's; NaN at walls
+    depth: float  # m, by which the rims had sunk into each other when the speeds changed; NaN at walls
 
 
 def contact_law(scene: Scene) -> bool:
@@ -68,7 +69,7 @@ def contacts(scene: Scene, moving: Trajectory) -> list[Contact]:
 def touches(scene: Scene, moving: Trajectory, pull: Float[np.ndarray, " d"]) -> list[Touch]:
     """Weigh every touch that has enough free flight on both sides; `pull` is the acceleration in flight."""
     events = contacts(scene, moving)
-    mass, step = masses(scene, moving), float(np.diff(moving.time).max())
+    mass, size, step = masses(scene, moving), typical(moving.radius), float(np.diff(moving.time).max())
     weighed = "density" in scene.constants()  # else masses cannot be seen
     answers = []
     for event in events:
@@ -90,7 +91,9 @@ def touches(scene: Scene, moving: Trajectory, pull: Float[np.ndarray, " d"]) -> 
             change = [mass[event.clip, b] * (f[3] - f[1]) @ normal for b, f in zip(bodies, flights, strict=True)]
             momentum = float(-change[1] / change[0]) if len(change) == 2 and weighed else float("nan")
             friction = float(-np.sign(slide) * (jump @ tangent) / (jump @ normal))
-            answers.append(Touch(event.clip, len(bodies) == 1, float(-after @ normal / closing), friction, momentum))
+            depth = float(size[event.clip, bodies].sum() - np.linalg.norm(met)) if len(bodies) == 2 else float("nan")
+            restitution = float(-after @ normal / closing)
+            answers.append(Touch(event.clip, len(bodies) == 1, restitution, friction, momentum, depth))
     return answers
 
 

@@ -4,8 +4,8 @@ For every clip, with time-mean velocities u (truth), c (nearest training clip) a
     index = |v - u| / (|v - u| + |v - c|):     0 follows the truth, 1 follows the training case.
 It says something only where truth and case differ, |u - c| > 0.1 m/s: outside the training range.
     pull towards the range   slope of (v - u) on (nearest taught speed - u): 0 free, 1 held fast
-    code length     bits for the imagined places to within a millimetre, as a law with P constants and the residual
-                    it leaves, or as the index of a training case and the residual it leaves (Rissanen 1978):
+    code length     bits for the imagined places to within a millimetre, told as misses sigma of the law's roll-out
+                    from the context, with P constants, or of the nearest training case, by number (Rissanen 1978):
                     N log2(sigma sqrt(2 pi e) / mm) + P / 2 log2 N,     N log2(...) + clips log2(cases)
     bimodality      inside a gap of taught speeds: b = (skewness^2 + 1) / kurtosis of where in the gap imagined
                     speeds lie; 5/9 is a flat spread, more is two heaps at the ends (SAS; Pfister et al. 2013)
@@ -34,11 +34,17 @@ KEPT = 0.15  # share by which size or speed may be off and still be kept
 def case_index(scene: Scene, truth: Trajectory, case: Trajectory, imagined: Trajectory) -> Score:
     """Compare the imagined velocity with the true one and with the nearest training clip's."""
     u, c, v = (mean_velocity(scene, truth, moving) for moving in (truth, case, imagined))
-    to_truth, to_case = (np.linalg.norm(v - other, axis=-1).mean(-1) for other in (u, c))
-    telling = np.linalg.norm(u - c, axis=-1).mean(-1) > APART
+    to_truth, to_case, apart = (_over_bodies(np.linalg.norm(a - b, axis=-1)) for a, b in ((v, u), (v, c), (u, c)))
+    telling = apart > APART
     total = to_truth + to_case
     index = np.where(telling & (total > 0), to_truth / np.where(total > 0, total, 1), np.nan)
     return score("case index", "", index)
+
+
+def _over_bodies(values: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
+    """Average over the bodies that have a velocity; NaN without any."""
+    found = np.isfinite(values)
+    return np.where(found.any(1), np.where(found, values, 0.0).sum(1) / np.maximum(found.sum(1), 1), np.nan)
 
 
 def pull_towards_range(
@@ -67,32 +73,16 @@ class CodeLength:
 
 
 def code_length(
-    scene: Scene,
-    truth: Trajectory,
-    imagined: Trajectory,
-    law_residual: Score,
-    case: Trajectory,
-    counts: tuple[int, int],
+    scene: Scene, truth: Trajectory, case: Trajectory, imagined: Trajectory, constants: int, cases: int
 ) -> CodeLength:
-    """Compare the law's code with the nearest cases'; `counts`: constants of the law, number of training cases.
-
-    Only clips with a law residual are written down; the case's code may shift the case to start where the clip does.
-    """
-    constants, cases = counts
-    residual = np.array(law_residual.values)
-    scored = scored_frames(scene, truth) & ~imagined.lost & ~case.lost
-    bits_law, bits_case, total = 0.0, 0.0, 0
-    for clip in np.flatnonzero(np.isfinite(residual)):
-        seen = scored[clip]
-        if not seen.any():
-            continue
-        apart = (imagined.position - case.position)[clip]
-        apart = apart - np.nanmean(np.where(seen[..., None], apart, np.nan)[:, seen.any(0)], (0, 1))
-        numbers = 2 * int(seen.sum())
-        bits_law += numbers * _bits(residual[clip])
-        bits_case += numbers * _bits(float(np.sqrt((apart[seen] ** 2).mean()))) + math.log2(cases)
-        total += numbers
-    return CodeLength(bits_law + 0.5 * constants * math.log2(max(total, 2)), bits_case)
+    """Write imagined places down as misses of the law's roll-out from the same context, or of the nearest case's."""
+    seen = scored_frames(scene, truth) & ~imagined.lost & ~case.lost
+    if not seen.any():
+        return CodeLength(math.nan, math.nan)
+    numbers, clips = 2 * int(seen.sum()), int(seen.any((1, 2)).sum())
+    by_law, by_case = (float(np.sqrt(((imagined.position - t.position)[seen] ** 2).mean())) for t in (truth, case))
+    law = numbers * _bits(by_law) + 0.5 * constants * math.log2(numbers)
+    return CodeLength(law, numbers * _bits(by_case) + clips * math.log2(cases))
 
 
 def _bits(spread: Metres) -> float:
@@ -133,7 +123,7 @@ def attribute_conflict(truth: Trajectory, imagined: Trajectory, context: int) ->
     """
     shown = np.argmax((truth.position[:, 0, :, 0] > 0).astype(int), axis=-1)
     late = slice(-max((truth.position.shape[1] - context) // 4, 1), None)
-    found = (~imagined.lost[:, late]).sum(1)
+    found = (imagined.position[:, late] > 0).all(-1).sum(1)  # looks that are not shown wait outside
     seen, look = found.max(-1) > 0, found.argmax(-1)
     clips = np.arange(len(shown))
     colour, shape = np.array(LOOKS).T

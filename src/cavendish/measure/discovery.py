@@ -38,7 +38,7 @@ from cavendish.measure.dynamics import (
 from cavendish.measure.gates import admitted
 from cavendish.measure.score import score
 from cavendish.measure.shooting import Acceleration, Fit, scores, start_free
-from cavendish.measure.tracks import Stretches, coordinate_names, in_flight, stretches
+from cavendish.measure.tracks import WINDOW, Stretches, coordinate_names, in_flight, stretches
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import Scene
 
@@ -161,15 +161,17 @@ def _proposals(terms: list[Vector], tracks: Stretches) -> list[tuple[Vector, ...
     seen = np.isfinite(a).all(-1)
     columns = evaluate(Structure(tuple(terms)), tracks, q[seen], u[seen], seen)
     owner = np.broadcast_to(tracks.clip[:, None], seen.shape)[seen]
-    votes: list[list[Vector]] = [[] for _ in range(len(THRESHOLDS) + 1)]
+    votes: list[list[Vector]] = [[] for _ in THRESHOLDS]
+    best: list[list[Vector]] = []
     for row in range(a.shape[-1]):
         mine = [k for k, term in enumerate(terms) if term[row] != 0]
         target = a[seen][:, row] / max(float(np.sqrt((a[seen][:, row] ** 2).mean())), 1e-6)
         scaled = columns[:, row, mine] / np.maximum(np.sqrt((columns[:, row, mine] ** 2).mean(0)), 1e-9)
-        votes[0] += [terms[mine[k]] for k in _best_few(scaled, target)]
-        for vote, threshold in zip(votes[1:], THRESHOLDS, strict=True):
+        best.append([terms[mine[k]] for k in _best_few(scaled, target)])
+        for vote, threshold in zip(votes, THRESHOLDS, strict=True):
             vote += [terms[mine[k]] for k in _voted(scaled, target, owner, threshold)]
-    return list(dict.fromkeys(tuple(vote) for vote in [[], *votes] if len(vote) <= SPARSE))
+    proposals = [[], [term for row in best for term in row], *best, *votes]
+    return list(dict.fromkeys(tuple(proposal) for proposal in proposals if len(proposal) <= SPARSE))
 
 
 def _voted(
@@ -191,9 +193,9 @@ def _voted(
 
 
 def _best_few(columns: Float[np.ndarray, "k l"], target: Float[np.ndarray, " k"]) -> tuple[int, ...]:
-    """Return the best regression on at most three terms, by the same criterion."""
-    count, size = columns.shape
-    gram, along, total = columns.T @ columns, columns.T @ target, float(target @ target)
+    """Return the best regression on at most three terms, by the same criterion; smoothing has tied WINDOW numbers."""
+    size, count = columns.shape[1], len(target) / WINDOW
+    gram, along, total = columns.T @ columns / WINDOW, columns.T @ target / WINDOW, float(target @ target) / WINDOW
     best, chosen = count * np.log(total / count + 1e-12), ()
     for few in range(1, 4):
         picks = np.array(list(combinations(range(size), few)))

@@ -89,6 +89,8 @@ def contact_scores(scene: Scene, truth: Trajectory, imagined: Trajectory) -> lis
     counts = [np.bincount(np.array(clip, int), minlength=clips) for clip in told]
     missed = np.where(counts[0] > 0, np.abs(counts[1] - counts[0]) / np.maximum(counts[0], 1), np.nan)
     sunk = np.maximum(overlap(scene, imagined) - overlap(scene, truth), 0.0)[:, scene.context :].max(1)
+    deep = _per_clip(own, "depth", clips) - np.nan_to_num(_per_clip(true, "depth", clips))  # between frames too
+    sunk = np.fmax(sunk, np.where(np.abs(deep) > READER_NOISE, deep, 0.0))
     return [*made, score("contacts missed or added", "", missed), score("penetration", "m", sunk)]
 
 

@@ -61,50 +61,70 @@ class Fit:
         return np.stack([self.theta - half, self.theta + half], -1)
 
 
+@dataclass(frozen=True)
+class Linear:
+    """Residuals about a guess, and slopes along the constants, freed of what other starts would explain."""
+
+    residual: Float[np.ndarray, "s t q"]
+    along: Float[np.ndarray, "s tq p"]
+    freed: Float[np.ndarray, "s tq p"]
+    off: Float[np.ndarray, "s tq"]  # residuals, freed
+    q: Float[np.ndarray, "s tq z"]  # Q and R of the slopes along the starts
+    r: Float[np.ndarray, "s z z"]
+
+    def step(self, damping: float) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, "s z"]]:
+        """Return Gauss and Newton's step of constants and starts."""
+        normal = np.einsum("skp,skr->pr", self.freed, self.freed)
+        theta = _solve(normal + damping * np.diag(np.diag(normal)), np.einsum("skp,sk->p", self.freed, self.off))
+        left = self.residual.reshape(self.off.shape) - self.along @ theta
+        back = np.swapaxes(self.r, 1, 2)
+        target = back @ (np.swapaxes(self.q, 1, 2) @ left[..., None])
+        return theta, _solve(back @ self.r, target[..., 0]) / (1 + damping)
+
+    def pseudo(self, tracks: Stretches, theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, "clips p"]:
+        """Return one jackknife pseudo-value of the constants per clip."""
+        clips, owner = np.unique(tracks.clip, return_inverse=True)
+        normal, slope = np.zeros((len(clips), len(theta), len(theta))), np.zeros((len(clips), len(theta)))
+        np.add.at(normal, owner, np.einsum("skp,skr->spr", self.freed, self.freed))
+        np.add.at(slope, owner, np.einsum("skp,sk->sp", self.freed, self.off))
+        return np.asarray(theta + (len(clips) - 1) * _solve(normal.sum(0) - normal, slope))
+
+
 def shoot(law: Acceleration, tracks: Stretches, theta: Float[np.ndarray, " p"]) -> Fit:
     """Fit starts and constants from a first guess of the constants."""
-    seen = np.isfinite(tracks.place)
-    aim = np.nan_to_num(tracks.place)
-    start = np.concatenate([tracks.smooth(0)[:, 0], tracks.smooth(1)[:, 0]], -1)
-    damping, best = 1e-6, np.inf
+    start, damping = _first(tracks), 1e-6
     with np.errstate(all="ignore"):
-        slopes, residual = _slopes(law, tracks, start, theta, aim, seen)
-        best = _sum(residual)
+        now = _linear(law, tracks, start, theta)
+        best = _sum(now.residual)
         for _ in range(ROUNDS):
-            d_theta, d_start = _step(slopes, residual, start.shape[1], damping)
-            trial = (start + d_start, theta + d_theta)
-            after, missed = _slopes(law, tracks, *trial, aim, seen)
-            if not _sum(missed) < best:
+            d_theta, d_start = now.step(damping)
+            then = _linear(law, tracks, start + d_start, theta + d_theta)
+            gain = best - _sum(then.residual)
+            if not gain > 0:
                 damping = max(10 * damping, 1e-4)
-                if damping > 1e6 or not np.isfinite(best) or _sum(missed) <= best * (1 + 1e-9):
+                if damping > 1e6 or not np.isfinite(best) or gain >= -1e-9 * best:
                     break
                 continue
-            gain, best = best - _sum(missed), _sum(missed)
-            (start, theta), slopes, residual, damping = trial, after, missed, damping / 10
+            start, theta, now, best, damping = start + d_start, theta + d_theta, then, best - gain, damping / 10
             if gain < 1e-7 * best + 1e-14:
                 break
-        pseudo = _pseudo(slopes, residual, start.shape[1], tracks, theta)
-    count = int(seen.sum()) - start.size
-    return Fit(theta, start, residual, count, pseudo)
+        return Fit(theta, start, now.residual, _count(tracks, start), now.pseudo(tracks, theta))
 
 
 def start_free(law: Acceleration, tracks: Stretches) -> Fit:
     """Fit nothing but the start of every stretch; each finds its own way, whatever the others do."""
-    seen, aim = np.isfinite(tracks.place), np.nan_to_num(tracks.place)
-    none = np.zeros(0)
-    start = np.concatenate([tracks.smooth(0)[:, 0], tracks.smooth(1)[:, 0]], -1)
+    start, none = _first(tracks), np.zeros(0)
     with np.errstate(all="ignore"):
-        slopes, residual = _slopes(law, tracks, start, none, aim, seen)
+        residual = _miss(tracks, roll(law, tracks, start[None], none[None])[0])
         for _ in range(START_ROUNDS):
-            trial = start + _step(slopes, residual, start.shape[1], 0.0)[1]
-            bent, missed = _slopes(law, tracks, trial, none, aim, seen)
-            total = np.nan_to_num((missed**2).sum((1, 2)), nan=np.inf)
-            better = total < (1 - 1e-6) * np.nan_to_num((residual**2).sum((1, 2)), nan=np.inf)
-            start[better], slopes[better], residual[better] = trial[better], bent[better], missed[better]
+            trial = start + _linear(law, tracks, start, none).step(0.0)[1]
+            missed = _miss(tracks, roll(law, tracks, trial[None], none[None])[0])
+            after = np.nan_to_num((missed**2).sum((1, 2)), nan=np.inf)
+            better = after < (1 - 1e-6) * np.nan_to_num((residual**2).sum((1, 2)), nan=np.inf)
+            start[better], residual[better] = trial[better], missed[better]
             if not better.any():
                 break
-    clips = np.unique(tracks.clip)
-    return Fit(none, start, residual, int(seen.sum()) - start.size, np.zeros((len(clips), 0)))
+    return Fit(none, start, residual, _count(tracks, start), np.zeros((len(np.unique(tracks.clip)), 0)))
 
 
 def scores(
@@ -114,20 +134,25 @@ def scores(
 
     The score test of Rao (1948): the residual's share along the new slope, freed of all slopes in use.
     """
-    seen, aim = np.isfinite(tracks.place), np.nan_to_num(tracks.place)
-    z = fit.start.shape[1]
     with np.errstate(all="ignore"):
-        slopes, residual = _slopes(law, tracks, fit.start, theta, aim, seen)
-        freed, off, _, _ = _project(slopes, residual, z)
-        flat = freed.reshape(off.size, len(theta))
+        now = _linear(law, tracks, fit.start, theta)
+        flat = now.freed.reshape(now.off.size, len(theta))
         used, new = flat[:, :fixed], flat[:, fixed:]
         if fixed:
             q, _ = np.linalg.qr(used)
             before = (new**2).sum(0)
             new = new - q @ (q.T @ new)
             new[:, (new**2).sum(0) < 1e-8 * before] = 0.0  # already told by the terms in use
-        gain = (new.T @ off.reshape(-1)) ** 2 / np.maximum((new**2).sum(0), 1e-18)
+        gain = (new.T @ now.off.reshape(-1)) ** 2 / np.maximum((new**2).sum(0), 1e-18)
     return np.asarray(np.nan_to_num(gain, nan=0.0, posinf=0.0))
+
+
+def _first(tracks: Stretches) -> Float[np.ndarray, "s z"]:
+    return np.concatenate([tracks.smooth(0)[:, 0], tracks.smooth(1)[:, 0]], -1)
+
+
+def _count(tracks: Stretches, start: Float[np.ndarray, "s z"]) -> int:
+    return int(np.isfinite(tracks.place).sum()) - start.size
 
 
 def _sum(residual: Float[np.ndarray, "s t q"]) -> float:
@@ -136,28 +161,29 @@ def _sum(residual: Float[np.ndarray, "s t q"]) -> float:
     return total if np.isfinite(total) else np.inf
 
 
-def _slopes(
-    law: Acceleration,
-    tracks: Stretches,
-    start: Float[np.ndarray, "s z"],
-    theta: Float[np.ndarray, " p"],
-    aim: Float[np.ndarray, "s t q"],
-    seen: np.ndarray,
-) -> tuple[Float[np.ndarray, "s tq zp"], Float[np.ndarray, "s t q"]]:
-    """Return the slopes of the paths along every start and constant, and the residuals, in metres."""
+def _miss(tracks: Stretches, path: Float[np.ndarray, "s t q"]) -> Float[np.ndarray, "s t q"]:
+    seen = np.isfinite(tracks.place)
+    return np.where(seen, (tracks.place - path) * tracks.metres[:, None, None], 0.0)
+
+
+def _linear(
+    law: Acceleration, tracks: Stretches, start: Float[np.ndarray, "s z"], theta: Float[np.ndarray, " p"]
+) -> Linear:
+    """Roll the law out from a guess and from guesses beside it, and take the starts' share out."""
     z, p = start.shape[1], len(theta)
-    starts = np.repeat(start[None], 1 + z + p, 0)
-    thetas = np.repeat(theta[None], 1 + z + p, 0)
-    for k in range(z):
-        starts[1 + k, :, k] += NUDGE
-    size = NUDGE * np.maximum(1.0, np.abs(theta))
-    thetas[1 + z + np.arange(p), np.arange(p)] += size
-    paths = roll(law, tracks, starts, thetas) * tracks.metres[:, None, None]
-    aim = aim * tracks.metres[:, None, None]
-    bent = (paths[1:] - paths[0]) / np.concatenate([np.full(z, NUDGE), size])[:, None, None, None]
-    bent = np.where(seen, bent, 0.0)
+    size = np.concatenate([np.full(z, NUDGE), NUDGE * np.maximum(1.0, np.abs(theta))])
+    starts, thetas = np.repeat(start[None], 1 + z + p, 0), np.repeat(theta[None], 1 + z + p, 0)
+    starts[1 + np.arange(z), :, np.arange(z)] += size[:z, None]
+    thetas[1 + z + np.arange(p), np.arange(p)] += size[z:]
+    paths = roll(law, tracks, starts, thetas)
+    bent = (paths[1:] - paths[0]) * tracks.metres[:, None, None] / size[:, None, None, None]
+    bent = np.where(np.isfinite(tracks.place), np.nan_to_num(bent), 0.0)
     slopes = np.moveaxis(bent, 0, -1).reshape(len(start), -1, z + p)
-    return slopes, np.where(seen, aim - paths[0], 0.0)
+    residual, along = _miss(tracks, paths[0]), slopes[..., z:]
+    q, r = np.linalg.qr(slopes[..., :z])
+    back, miss = np.swapaxes(q, 1, 2), residual.reshape(len(start), -1)
+    off = miss - (q @ (back @ miss[..., None]))[..., 0]
+    return Linear(residual, along, along - q @ (back @ along), off, q, r)
 
 
 def roll(
@@ -191,53 +217,9 @@ def roll(
     return np.moveaxis(paths, (0, 1), (2, 3))
 
 
-def _project(
-    slopes: Float[np.ndarray, "s tq zp"], residual: Float[np.ndarray, "s t q"], z: int
-) -> tuple[Float[np.ndarray, "s tq p"], Float[np.ndarray, "s tq"], np.ndarray, np.ndarray]:
-    """Take out of slopes and residuals what other starts would explain; return also Q and R of the starts."""
-    q, r = np.linalg.qr(np.nan_to_num(slopes[..., :z]))
-    miss = residual.reshape(len(residual), -1)
-    along = np.nan_to_num(slopes[..., z:])
-    freed = along - q @ (np.swapaxes(q, 1, 2) @ along)
-    off = miss - (q @ (np.swapaxes(q, 1, 2) @ miss[..., None]))[..., 0]
-    return freed, off, q, r
-
-
-def _step(
-    slopes: Float[np.ndarray, "s tq zp"], residual: Float[np.ndarray, "s t q"], z: int, damping: float
-) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, "s z"]]:
-    freed, off, q, r = _project(slopes, residual, z)
-    normal = np.einsum("skp,skr->pr", freed, freed)
-    normal += damping * np.diag(np.diag(normal))
-    d_theta = _solve(normal, np.einsum("skp,sk->p", freed, off))
-    left = residual.reshape(len(residual), -1) - np.nan_to_num(slopes[..., z:]) @ d_theta
-    target = (np.swapaxes(q, 1, 2) @ left[..., None])[..., 0]
-    return d_theta, _solve(np.swapaxes(r, 1, 2) @ r, (np.swapaxes(r, 1, 2) @ target[..., None])[..., 0]) / (1 + damping)
-
-
 def _solve(normal: Float[np.ndarray, "*b p p"], along: Float[np.ndarray, "*b p"]) -> Float[np.ndarray, "*b p"]:
     """Solve normal equations, in balanced units, leaving what they do not fix at 0."""
     size = np.sqrt(np.maximum(np.nan_to_num(np.diagonal(normal, axis1=-2, axis2=-1)), 1e-30))
     balanced = np.nan_to_num(normal / size[..., None] / size[..., None, :], posinf=0.0, neginf=0.0)
     inverse = np.linalg.pinv(balanced, rcond=1e-13, hermitian=True)
     return np.asarray((inverse @ (np.nan_to_num(along) / size)[..., None])[..., 0] / size)
-
-
-def _pseudo(
-    slopes: Float[np.ndarray, "s tq zp"],
-    residual: Float[np.ndarray, "s t q"],
-    z: int,
-    tracks: Stretches,
-    theta: Float[np.ndarray, " p"],
-) -> Float[np.ndarray, "clips p"]:
-    """Return one jackknife pseudo-value of the constants per clip."""
-    freed, off, _, _ = _project(slopes, residual, z)
-    each = np.einsum("skp,skr->spr", freed, freed)
-    pull = np.einsum("skp,sk->sp", freed, off)
-    clips, owner = np.unique(tracks.clip, return_inverse=True)
-    normal = np.zeros((len(clips), len(theta), len(theta)))
-    slope = np.zeros((len(clips), len(theta)))
-    np.add.at(normal, owner, each)
-    np.add.at(slope, owner, pull)
-    moved = -_solve(normal.sum(0) - normal, slope)
-    return np.asarray(theta - (len(clips) - 1) * moved)

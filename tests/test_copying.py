@@ -1,0 +1,97 @@
+"""Copying is told from law by an index, by code length, by heaps in a gap, and by what is kept of a first frame."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cavendish.data import Picture, Split
+from cavendish.measure import scorecard
+from cavendish.measure.copying import attribute_conflict, bimodality, case_index, code_length, pull_towards_range
+from cavendish.motion import Trajectory
+from cavendish.readout import Reader
+from cavendish.scenes import AttributeConflict, UniformMotion
+from cavendish.studies.controls import Coast, Freeze, NearestCase, Oracle
+from cavendish.studies.symmetry import weigh_symmetries
+from cavendish.studies.weigh import reader_of
+from cavendish.training import seeded
+
+TAUGHT = Split(UniformMotion(), picture=Picture(64, 64))
+
+
+def asked() -> tuple[dict[str, Trajectory], Trajectory]:
+    """Let the controls continue untaught speeds, filmed and read at 64 px; return also what they had to copy."""
+    scene = UniformMotion()
+    clip = replace(TAUGHT, region="ood-velocity").clips(np.arange(40))
+    reader = Reader.of(scene.draw(clip.trajectory))
+    cases = NearestCase(TAUGHT, 2000, reader)
+    context = clip.first(scene.context)
+    controls = {"oracle": Oracle(scene, clip.trajectory, 3.0), "nearest case": cases, "coast": Coast(scene, reader)}
+    read = {
+        name: reader.read(control.imagine(context, 29, seeded(0)).frames.numpy(), clip.trajectory.time)
+        for name, control in controls.items()
+    }
+    return {"truth": clip.trajectory, **read}, cases.recall(context)
+
+
+@pytest.fixture(scope="module")
+def answers() -> tuple[dict[str, Trajectory], Trajectory]:
+    """Ask once."""
+    return asked()
+
+
+def test_the_index_of_the_oracle_is_nought_and_of_the_copyist_one(answers: tuple) -> None:
+    read, case = answers
+    scene, truth = UniformMotion(), read["truth"]
+    assert case_index(scene, truth, case, read["oracle"]).value < 0.05
+    assert case_index(scene, truth, case, read["nearest case"]).value > 0.95
+
+
+def test_the_law_is_the_shorter_code_for_the_oracle_and_cases_are_for_the_copyist(answers: tuple) -> None:
+    read, case = answers
+    oracle, copyist = (
+        code_length(UniformMotion(), read["truth"], case, read[who], 0, 2000) for who in ("oracle", "nearest case")
+    )
+    assert oracle.shorter_by > 1000
+    assert copyist.shorter_by < -1000
+
+
+def test_the_pull_towards_the_range_is_a_share_of_the_way() -> None:
+    speeds = np.linspace(4.5, 6.0, 30)
+    assert pull_towards_range(speeds, speeds, (1.0, 4.0)).value == pytest.approx(0)
+    assert pull_towards_range(speeds, np.full(30, 4.0), (1.0, 4.0)).value == pytest.approx(1)
+    assert pull_towards_range(speeds, speeds - 0.3 * (speeds - 4), (1.0, 4.0)).value == pytest.approx(0.3)
+
+
+def test_two_heaps_at_the_ends_of_a_gap_are_more_bimodal_than_a_flat_spread() -> None:
+    rng = np.random.default_rng(0)
+    flat = bimodality(rng.uniform(2, 3, 400), (2.0, 3.0))
+    heaps = bimodality(rng.choice([2.0, 3.0], 400) + rng.normal(0, 0.05, 400), (2.0, 3.0))
+    assert flat.low < 5 / 9 + 0.02 < heaps.low
+
+
+def test_an_imagined_change_of_colour_is_seen_in_the_conflict_matrix() -> None:
+    truth = Split(AttributeConflict(), "colour-size-swapped").trajectories(np.arange(30))
+    kept = {k.attribute: k for k in attribute_conflict(truth, truth, 3)}
+    assert all(k.share == 1.0 for k in kept.values())
+    recoloured = replace(truth, position=np.where(truth.position < 0, np.nan, truth.position)[:, :, [3, 4, 5, 0, 1, 2]])
+    kept = {k.attribute: k for k in attribute_conflict(truth, recoloured, 3)}
+    assert kept["colour"].share == 0.0
+    assert kept["shape"].share == kept["size"].share == kept["velocity"].share == 1.0
+    assert kept["colour"].high < 0.15
+
+
+def test_reversed_motion_is_counted() -> None:
+    truth = Split(UniformMotion()).trajectories(np.arange(10))
+    back = replace(truth, position=2 * truth.position[:, 2:3] - truth.position)
+    assert scorecard(UniformMotion(), truth, back)["reversed share"].value == 1.0
+
+
+def test_coasting_looks_the_same_from_a_train_and_freezing_does_not() -> None:
+    split = replace(TAUGHT, region="interpolation")
+    coast = weigh_symmetries(split, Coast(UniformMotion(), reader_of(split)), 12)
+    assert {s.name.split(", ")[1] for s in coast} == {"translation", "mirror", "rotation", "boost"}
+    assert all(s.value < 0.02 for s in coast)
+    frozen = {s.name.split(", ")[1]: s.value for s in weigh_symmetries(split, Freeze(), 12)}
+    assert frozen["translation"] < 0.01
+    assert frozen["boost"] > 0.3
