@@ -179,7 +179,7 @@ def _with_ball(layout: Layout, radius: Metres, x: Metres, y: Metres) -> Layout:
     return Layout(position, angle, extent)
 
 
-def _padded(outline: Float[np.ndarray, "v d"] | None) -> Float[np.ndarray, "v d"]:
+def _padded(outline: Float[np.ndarray, "_ d"] | None) -> Float[np.ndarray, "v d"]:
     """Give every outline the same number of corners, the last one repeated; a disc has none."""
     corners = np.zeros((1, 2)) if outline is None else outline
     return np.concatenate([corners, np.repeat(corners[-1:], CORNERS - len(corners), 0)])

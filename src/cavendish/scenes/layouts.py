@@ -26,7 +26,7 @@ KINDS = ("ball 1", "ball 2", "fixed balls", "bar", "standing bars", "fixed bar",
 WALL: Metres = 0.25
 FLOOR: Metres = WALL + 0.002  # where what stands begins: a hair above the floor, so that nothing overlaps
 WAITING = -9.0  # m; no body reaches into the frame from there
-Convex = Float[np.ndarray, "v d"]
+Convex = Float[np.ndarray, "_ d"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Piece:
     kind: str
     colour: Colour
     fixed: bool = False
-    outline: Convex | None = None  # None: a disc
+    outline: Float[np.ndarray, "v d"] | None = None  # None: a disc
     parts: tuple[Convex, ...] = ()
 
 
