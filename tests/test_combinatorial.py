@@ -137,7 +137,7 @@ def _mean_square(outline: np.ndarray | None) -> float:
 def test_smaller_steps_of_the_engine_change_little() -> None:
     rng = np.random.default_rng(5)
     rows = np.array([Combinatorial().sample("train", rng) for _ in range(12)])
-    usual, fine = (Combinatorial(solver_step=step).simulate(rows, Combinatorial.clock()) for step in (0.002, 0.0005))
+    usual, fine = (Combinatorial(solver_step=step).simulate(rows, Combinatorial.clock()) for step in (0.001, 0.00025))
     apart = np.linalg.norm(usual.position - fine.position, axis=-1).max(-1)
     assert np.median(apart[:, 5]) < 0.01  # after half a second
     assert np.median(apart[:, 31]) < 0.3  # at the end; single clips part ways for good
