@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from cavendish.data import Split
 from cavendish.errors import BadInputError
 from cavendish.motion import Trajectory
-from cavendish.scenes import SCENES, AttributeConflict, Collision, Parabola, UniformMotion, scene_named
+from cavendish.scenes import SCENES, AttributeConflict, Collision, Combinatorial, Parabola, UniformMotion, scene_named
+from cavendish.scenes.looks import in_view
 from cavendish.scenes.scene import Scene
 
 FINE = np.linspace(0.0, 3.1, 3101)
@@ -46,7 +47,7 @@ def test_velocity_is_the_slope_of_position(scene: Scene) -> None:
     smooth = bend < 1e-5  # not across an impact, nor across a sudden change of the force
     smooth[:, 1:-1] &= smooth[:, 2:] & smooth[:, :-2]
     assert np.abs(slope - moving.velocity[:, 2:-2])[smooth].max() < 1e-5
-    assert smooth.mean() > 0.97
+    assert smooth.mean() > (0.03 if isinstance(scene, Combinatorial) else 0.97)  # there, something touches most often
 
 
 def test_time_may_be_asked_in_any_steps(scene: Scene) -> None:
@@ -68,7 +69,10 @@ def test_bodies_start_inside_the_world(scene: Scene) -> None:
     start, radius = drawing.centre[:, 0], drawing.extent[:, 0, :, None]
     size = np.array([scene.world.width, scene.world.height])
     inside = ((start - radius >= -1e-9) & (start + radius <= size + 1e-9)).all(-1)
-    if isinstance(scene, AttributeConflict):  # one look is shown, the others wait outside
+    if isinstance(scene, Combinatorial):  # long bodies lie nearer to a wall than their mean radius
+        seen = in_view(scene.draw(moving))[:, 0]
+        assert (seen | (start + radius < 0).any(-1)).all()
+    elif isinstance(scene, AttributeConflict):  # one look is shown, the others wait outside
         assert (inside.sum(-1) == 1).all()
         assert (inside | (start + 1.3 * radius < 0).any(-1)).all()
     else:

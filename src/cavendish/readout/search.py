@@ -16,6 +16,8 @@ CROWD_PIXELS_NEEDED = 8.0  # the same among more colours than channels, of which
 PIXELS_NEEDED = 3  # pixels more than half covered, below which there is nothing to find
 CROWDING = 0.05  # share of another body that makes a pixel tell nothing of this one
 VISIBLE_NEEDED = 0.2  # share of a partly hidden disc that must be seen before it may be fitted
+TURNED_VISIBLE_NEEDED = 0.4  # the same of a shape whose angle is to be read
+MISFIT_ALLOWED = 0.2  # squared, of a turned shape, as a part of its own shares squared
 REFINEMENTS = 6
 
 
@@ -172,16 +174,17 @@ def _turned_fill(
     outline: Float[np.ndarray, "v d"],
     reach: float,
 ) -> float:
-    """Return the mean share where a turned shape can be seen, weighed by its own shares."""
+    """Return the mean share where a turned shape can be seen, weighed by its own shares; 0 if it looks different."""
     box = box_around(place[0], place[1], reach + 3.0, aspect, share.shape[0], share.shape[1])
     own = drawn(place, aspect, POLYGON, outline, box)
-    s, total = 0.0, 1e-9
+    s, total, miss, whole = 0.0, 1e-9, 0.0, (own * own).sum()
     for i in range(own.shape[0]):
         for j in range(own.shape[1]):
             if hidden[box[2] + i, box[0] + j] < 0.25:
                 s += own[i, j] * share[box[2] + i, box[0] + j]
                 total += own[i, j] ** 2
-    return s / total
+                miss += (own[i, j] - share[box[2] + i, box[0] + j]) ** 2
+    return s / total if miss < MISFIT_ALLOWED * total and total > TURNED_VISIBLE_NEEDED * whole else 0.0
 
 
 @njit(cache=True, nogil=True)

@@ -60,9 +60,14 @@ def _unmix_nearby(frame: UInt8[np.ndarray, "h w c"], palette: Palette, shares: F
     shares[:] = 0.0
     votes = np.zeros(count, np.int64)
     seen = np.empty(count, np.int64)
+    named = np.zeros(width + 2 * NEAR, np.int64)
     for y in range(height):
         top, bottom = max(0, y - NEAR), min(height, y + NEAR + 1)
         for x in range(width):
+            named[NEAR + x] = (name[top:bottom, x] >= 0).sum()
+        for x in range(width):
+            if named[x : x + 2 * NEAR + 1].sum() < NAMED_OFTEN:
+                continue
             known = 0
             for i in range(top, bottom):
                 for j in range(max(0, x - NEAR), min(width, x + NEAR + 1)):

@@ -21,7 +21,7 @@ from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, Metres, MetresPerSecond2, Seconds, Shape, Trajectory
 from cavendish.scenes.layouts import PIECES, TEMPLATES, WAITING, WALL, Layout, layout_of
 from cavendish.scenes.looks import WHITE, grey, slab
-from cavendish.scenes.rigid import Engine, overlapping, play
+from cavendish.scenes.rigid import Crowd, Engine, play
 from cavendish.scenes.scene import Factor, Intervals, Law, Scene, assemble, check_clock, placed, same_everywhere
 
 TAUGHT, FIRST_NEW_LAYOUT, NEW_LAYOUTS = 60, 1_000_000, 1_000_000
@@ -50,7 +50,7 @@ class Combinatorial(Scene):
     restitution: float = 0.2
     layouts: int = 100  # taught per template
     screen: Metres = 0.0  # width of a grey screen in front of the middle
-    solver_step: Seconds = 0.002
+    solver_step: Seconds = 0.001
     iterations: int = 30
 
     factors: ClassVar = (
@@ -97,12 +97,13 @@ class Combinatorial(Scene):
         layout = layout_of(int(chosen["template"]), number)
         target = int(rng.choice(np.flatnonzero(layout.present)))
         (x, y), reach = layout.position[target], radius + layout.extent[target]
+        crowd = Crowd(layout)
         low, high = WALL + radius, np.array([self.world.width, self.world.height]) - WALL - radius
         for _ in range(20):
             chosen["x"] = float(np.clip(x + rng.uniform(-0.8, 0.8) * reach, low, high[0]))
             span = (low, y) if rng.random() < 0.5 else (y, high[1])
             chosen["y"] = float(rng.uniform(*span)) if span[1] > span[0] else low
-            if not overlapping(_with_ball(layout, radius, chosen["x"], chosen["y"]), (0,)):
+            if crowd.admits(0, np.array([chosen["x"], chosen["y"], 0.0, radius])):
                 return True
         return False
 
@@ -142,10 +143,7 @@ class Combinatorial(Scene):
             raise BadInputError(f"{self.name()}: factor 'template' = {template:g}, expected 0 to {len(TEMPLATES) - 1}")
         if not (number.is_integer() and 0 <= number < 2**32):
             raise BadInputError(f"{self.name()}: factor 'layout' = {number:g}, expected a number from 0")
-        room = _with_ball(layout_of(int(template), int(number)), radius, x, y)
-        if overlapping(room, (0,)):
-            raise BadInputError(f"{self.name()}: the red ball at ({x:g}, {y:g}) m overlaps something at the start")
-        return room
+        return _with_ball(layout_of(int(template), int(number)), radius, x, y)
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw every body in a colour of its own, in a box with grey walls, behind a screen if there is one."""
@@ -179,7 +177,7 @@ def _with_ball(layout: Layout, radius: Metres, x: Metres, y: Metres) -> Layout:
     return Layout(position, angle, extent)
 
 
-def _padded(outline: Float[np.ndarray, "v d"] | None) -> Float[np.ndarray, "v d"]:
+def _padded(outline: Float[np.ndarray, "_ d"] | None) -> Float[np.ndarray, "v d"]:
     """Give every outline the same number of corners, the last one repeated; a disc has none."""
     corners = np.zeros((1, 2)) if outline is None else outline
     return np.concatenate([corners, np.repeat(corners[-1:], CORNERS - len(corners), 0)])

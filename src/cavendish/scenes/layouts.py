@@ -26,7 +26,7 @@ KINDS = ("ball 1", "ball 2", "fixed balls", "bar", "standing bars", "fixed bar",
 WALL: Metres = 0.25
 FLOOR: Metres = WALL + 0.002  # where what stands begins: a hair above the floor, so that nothing overlaps
 WAITING = -9.0  # m; no body reaches into the frame from there
-Convex = Float[np.ndarray, "v d"]
+Convex = Float[np.ndarray, "_ d"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Piece:
     kind: str
     colour: Colour
     fixed: bool = False
-    outline: Convex | None = None  # None: a disc
+    outline: Float[np.ndarray, "v d"] | None = None  # None: a disc
     parts: tuple[Convex, ...] = ()
 
 
@@ -144,22 +144,26 @@ def layout_of(template: int, number: int) -> Layout:
 
 def _try(kinds: tuple[str, ...], rng: np.random.Generator) -> Layout | None:
     """Place the kinds one after the other; give up when one of them finds no room."""
-    from cavendish.scenes.rigid import overlapping
+    from cavendish.scenes.rigid import Crowd
 
     table = np.full((len(PIECES), 4), np.nan)
+    crowd = Crowd(Layout(table[:, :2], table[:, 2], table[:, 3]))
     for kind in kinds:
-        first = FIRST[kind]
         for _ in range(20):
-            rows = DRAWS[kind](rng)
-            trial = table.copy()
-            trial[first : first + len(rows)] = rows
-            layout = Layout(trial[:, :2], trial[:, 2], trial[:, 3])
-            if not overlapping(layout, range(first, first + len(rows))):
-                table = trial
+            rows = dict(enumerate(DRAWS[kind](rng), FIRST[kind]))
+            if all(crowd.admits(n, row) for n, row in rows.items()) and _apart(list(rows.values())):
                 break
         else:
             return None
-    return layout
+        for n, row in rows.items():
+            crowd.add(n, row)
+            table[n] = row
+    return Layout(table[:, :2], table[:, 2], table[:, 3])
+
+
+def _apart(rows: list[Float[np.ndarray, " four"]]) -> bool:
+    """Tell whether the pieces of one kind keep apart; only the fixed balls could meet each other."""
+    return all(math.dist(a[:2], b[:2]) > a[3] + b[3] for a, b in combinations(rows, 2) if a[2] == b[2] == 0.0)
 
 
 def _standing_on(bottom: float, piece: Piece, angle: float, extent: float) -> float:

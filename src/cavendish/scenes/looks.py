@@ -77,12 +77,14 @@ def in_view(drawing: Drawing, margin: Metres = 0.0) -> Bool[np.ndarray, "*b t n"
     """Tell where a body is wholly in view: inside the frame, and beside every box around scenery in front."""
     reach = np.ones(len(drawing.shape))
     reach[drawing.shape == Shape.RING] = 1 / math.sqrt(1 - RING_HOLE**2)
-    if drawing.outline is not None:
-        polygons = drawing.shape == Shape.POLYGON
-        reach[polygons] = np.linalg.norm(drawing.outline[polygons], axis=-1).max(-1)
     reach[drawing.shape == Shape.SOLID] = SOLID_REACH
-    r = (drawing.extent * reach + margin)[..., None]
-    low, high = drawing.centre - r, drawing.centre + r
+    r = drawing.extent * reach
+    low, high = drawing.centre - r[..., None], drawing.centre + r[..., None]
+    if drawing.outline is not None:
+        polygons, corners = drawing.shape == Shape.POLYGON, _placed(drawing)
+        low = np.where(polygons[:, None], corners.min(-2), low)
+        high = np.where(polygons[:, None], corners.max(-2), high)
+    low, high = low - margin, high + margin
     seen = ((low >= 0) & (high <= np.array([drawing.world.width, drawing.world.height]))).all(-1)
     for screen in np.moveaxis(drawing.front.corners, -3, 0):
         beside = (high <= screen.min(-2)[..., None, :]) | (low >= screen.max(-2)[..., None, :])
@@ -94,3 +96,13 @@ def in_view(drawing: Drawing, margin: Metres = 0.0) -> Bool[np.ndarray, "*b t n"
             beside = (high <= low[..., n : n + 1, :]) | (low >= high[..., n : n + 1, :])
             seen = seen & (beside.any(-1) | (rank >= rank[..., n : n + 1]))
     return np.asarray(seen)
+
+
+def _placed(drawing: Drawing) -> Float[np.ndarray, "*b t n v d"]:
+    """Return the corners of polygons where they are drawn."""
+    angle = np.zeros(drawing.extent.shape) if drawing.angle is None else drawing.angle
+    cosine, sine = np.cos(angle)[..., None], np.sin(angle)[..., None]
+    assert drawing.outline is not None
+    x, y = drawing.outline[..., 0], drawing.outline[..., 1]
+    turned = np.stack([cosine * x - sine * y, sine * x + cosine * y], -1)
+    return drawing.centre[..., None, :] + drawing.extent[..., None, None] * turned

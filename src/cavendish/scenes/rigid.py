@@ -9,7 +9,6 @@ suite and the log state what that costs. Two bodies touch with the product of th
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import World
-from cavendish.scenes.layouts import PIECES, WALL, Layout, Piece
+from cavendish.scenes.layouts import PIECES, WALL, Layout
 
 if TYPE_CHECKING:
     import pymunk
@@ -47,17 +46,22 @@ def engine() -> ModuleType:
     return pymunk
 
 
-def overlapping(layout: Layout, chosen: Iterable[int]) -> bool:
-    """Tell whether one of the chosen pieces overlaps a wall or any other piece."""
-    space = engine().Space()
-    bodies = _furnish(space, layout)
-    return any(
-        met.shape is not None and met.shape.body is not shape.body
-        for n in chosen
-        if n in bodies
-        for shape in bodies[n].shapes
-        for met in space.shape_query(shape)
-    )
+class Crowd:
+    """What stands in a box so far, asked whether one more piece finds room."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._space = engine().Space()
+        _furnish(self._space, layout)
+
+    def admits(self, n: int, place: Float[np.ndarray, " four"]) -> bool:
+        """Tell whether piece n would overlap nothing at x, y, angle and extent."""
+        body = _body(n, place, engine())
+        return not any(self._space.shape_query(shape) for shape in body.shapes)
+
+    def add(self, n: int, place: Float[np.ndarray, " four"]) -> None:
+        """Put piece n there."""
+        body = _body(n, place, engine())
+        self._space.add(body, *body.shapes)
 
 
 def play(
@@ -69,6 +73,9 @@ def play(
     """
     space = engine().Space()
     bodies = _furnish(space, layout)
+    if any(space.shape_query(shape) for shape in bodies[0].shapes):
+        x, y = layout.position[0]
+        raise BadInputError(f"the red ball at ({x:g}, {y:g}) m overlaps something at the start")
     space.gravity, space.iterations, space.collision_slop = (0.0, -how.gravity), how.iterations, SLOP
     for shape in space.shapes:
         shape.friction, shape.elasticity = math.sqrt(how.friction), math.sqrt(how.restitution)
@@ -76,7 +83,9 @@ def play(
     for _, body in moving:
         body.velocity = (0.0, -0.5 * how.step * how.gravity)
     node = np.floor(time / how.step + 1e-9).astype(int)
-    nodes = np.unique(np.concatenate([node + k for k in (-1, 0, 1, 2)]).clip(0))
+    part = time / how.step - node
+    part[np.abs(part) < 1e-6] = 0.0
+    nodes = np.unique(np.concatenate([node - 1, node, node + 1, node[part > 0] + 2]).clip(0))
     places = np.full((len(nodes), len(PIECES), 3), np.nan)
     places[:] = np.concatenate([layout.position, layout.angle[:, None]], -1)
     pushed = {} if pushes is None else dict(zip(node.tolist(), pushes, strict=True))
@@ -89,7 +98,7 @@ def play(
             places[row, n] = (*body.position, body.angle)
             if wanted in pushed:
                 body.velocity += tuple(pushed[wanted][n].tolist())
-    return _between(places, nodes, node, time / how.step - node, how.step)
+    return _between(places, nodes, node, part, how.step)
 
 
 def _between(
@@ -100,8 +109,9 @@ def _between(
     step: float,
 ) -> tuple[Float[np.ndarray, "t n three"], Float[np.ndarray, "t n three"]]:
     """Lay the cubic with central slopes through the nodes; before the first one the motion is its own mirror image."""
-    before, here, after, beyond = (places[np.searchsorted(nodes, np.abs(node + k))] for k in (-1, 0, 1, 2))
-    s = np.where(np.abs(part) < 1e-6, 0.0, part)[:, None, None]
+    rows = (np.searchsorted(nodes, np.abs(node + k)).clip(max=len(nodes) - 1) for k in (-1, 0, 1, 2))
+    before, here, after, beyond = (places[row] for row in rows)
+    s = part[:, None, None]
     start, end, rise = 0.5 * (after - before), 0.5 * (beyond - here), after - here
     bend, twist = 3 * rise - 2 * start - end, start + end - 2 * rise
     return here + s * (start + s * (bend + s * twist)), (start + s * (2 * bend + 3 * s * twist)) / step
@@ -121,17 +131,19 @@ def _furnish(space: "pymunk.Space", layout: Layout) -> "dict[int, pymunk.Body]":
         space.add(pymunk.Poly(space.static_body, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
     bodies = {}
     for n in np.flatnonzero(layout.present).tolist():
-        body = bodies[n] = pymunk.Body(body_type=pymunk.Body.STATIC if PIECES[n].fixed else pymunk.Body.DYNAMIC)
-        body.position, body.angle = tuple(layout.position[n].tolist()), float(layout.angle[n])
-        space.add(body, *_shapes(body, PIECES[n], float(layout.extent[n]), pymunk))
+        bodies[n] = _body(n, np.array([*layout.position[n], layout.angle[n], layout.extent[n]]), pymunk)
+        space.add(bodies[n], *bodies[n].shapes)
     return bodies
 
 
-def _shapes(body: "pymunk.Body", piece: Piece, extent: float, pymunk: ModuleType) -> "list[pymunk.Shape]":
+def _body(n: int, place: Float[np.ndarray, " four"], pymunk: ModuleType) -> "pymunk.Body":
+    """Make piece n at x, y, angle and extent."""
+    x, y, angle, extent = place.tolist()
+    piece = PIECES[n]
+    body = pymunk.Body(body_type=pymunk.Body.STATIC if piece.fixed else pymunk.Body.DYNAMIC)
+    body.position, body.angle = (x, y), angle
+    for part in piece.parts:
+        pymunk.Poly(body, (extent * part).tolist()).density = 1.0
     if piece.outline is None:
-        shapes = [pymunk.Circle(body, extent)]
-    else:
-        shapes = [pymunk.Poly(body, (extent * part).tolist()) for part in piece.parts]
-    for shape in shapes:
-        shape.density = 1.0
-    return shapes
+        pymunk.Circle(body, extent).density = 1.0
+    return body
