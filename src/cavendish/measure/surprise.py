@@ -26,7 +26,8 @@ from cavendish.measure.score import CONFIDENCE, RESAMPLES, Score, score
 from cavendish.motion import Scenery, Trajectory
 from cavendish.render import render
 from cavendish.scenes import AnyScene, BouncingBall, Collision, Occlusion, Parabola, Scene, UniformMotion
-from cavendish.scenes.collision import fly_and_part, speeds_after
+from cavendish.scenes.collision import speeds_after
+from cavendish.scenes.flight import fly_and_part
 from cavendish.scenes.looks import in_view
 from cavendish.scenes.scene import disc_mass
 from cavendish.video import Clip
@@ -196,8 +197,7 @@ def _swapped(truth: Trajectory, scene: Scene) -> Trajectory:
     assert isinstance(scene, Collision)
     before = truth.velocity[:, 0, :, 0]
     after = speeds_after(before, disc_mass(truth, scene.density)[:, 0, ::-1], scene.restitution)
-    place = truth.position.copy()
-    place[..., 0] = fly_and_part(truth.time, place[:, 0, :, 0], before, after, scene.impact_time(truth.factors))[0]
+    place, _ = fly_and_part(truth.time, truth.position[:, 0], before, after, scene.impact_time(truth.factors))
     return replace(truth, position=place)
 
 
