@@ -1,7 +1,8 @@
 """How small a violation of each law is found? Planted at five sizes; writes docs/violations.md.
 
 Clips of a world that breaks a law are scored against the truth beside clean ones, both with white reading errors of
-3 mm. A trial draws 20 clips of each and compares one score by the t test (Welch 1947), found if p < 0.005; on clean against clean the false alarms are counted and the p values compared with a uniform law.
+3 mm. A trial draws 20 clips of each and compares one score by the t test (Welch 1947), found if p < 0.005; on clean
+against clean the false alarms are counted and the p values compared with a uniform law.
 Also the sensitivity table: what a mask overlap, and what the scorecard, say of a right law with a wrong start.
     python benchmarks/violations.py
 """

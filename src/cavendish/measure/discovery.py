@@ -49,6 +49,8 @@ LAWLESS = 3.0
 TOLERATED = 0.005
 REFERENCE_CLIPS = 24
 NOISE_FLOOR = 1e-3  # m
+FEWEST_CLIPS = 3
+UNREADABLE = 0.01  # m; a law that leaves more on exact motion is not one that this instrument can read
 LONGEST_SEARCH = 30
 SPARSE = 6  # terms; a proposal of more is none
 SAME, CONSTANTS, OTHER = "same structure and covered", "same structure, other constants", "other structure"
@@ -100,7 +102,7 @@ def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None
     clips = len(np.unique(tracks.clip))
     jitter = max(tracks.jitter(), NOISE_FLOOR) if noise is None else noise
     jitter = NOISE_FLOOR if np.isnan(jitter) else jitter
-    if lost > 0.5 or clips < 3:
+    if lost > 0.5 or clips < FEWEST_CLIPS:
         why = f"none: {100 * lost:.0f} % of the bodies vanish, stand still or are doubled, {clips} clips remain"
         return Discovery(why, said, (), NO_LAW, float("nan"), jitter, clips, lost)
     learn, test = _halves(tracks)
@@ -303,12 +305,18 @@ def exact(scene: Scene) -> Trajectory:
 
 @lru_cache(maxsize=64)
 def reference(scene: Scene) -> tuple[TrueLaw, Fit] | None:
-    """Fit the true structure to exact simulations: what the constants are, as this instrument reads them."""
+    """Fit the true structure to exact simulations: what the constants are, as this instrument reads them.
+
+    None where the law, or the motion without anybody's action, is not of a kind that can be compared.
+    """
     known = true_law(scene)
     if known is None:
         return None
     tracks = cut(scene, exact(scene), np.ones(exact(scene).position.shape[::2][:2], bool))
-    return known, fitted(known.structure, tracks, guessed(known.structure, tracks))
+    if len(np.unique(tracks.clip)) < FEWEST_CLIPS:
+        return None
+    fit = fitted(known.structure, tracks, guessed(known.structure, tracks))
+    return (known, fit) if fit.rms < UNREADABLE else None
 
 
 def _constants(

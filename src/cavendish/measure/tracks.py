@@ -23,6 +23,7 @@ from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
 
 CARTESIAN = ("x", "y")
+CHARTS = (CARTESIAN, ("s",), ("theta",), ("u1", "u2"))
 SHORTEST = 6  # frames of a stretch
 WINDOW, DEGREE = 7, 4
 EDGE = 0.02  # m; how far a body may seem to stick out of the frame by the reader's error
@@ -65,10 +66,17 @@ class Stretches:
         return float(np.median(sixth)) / (0.6745 * math.sqrt(math.comb(12, 6))) if sixth.size else math.nan
 
 
-def coordinate_names(scene: Scene) -> tuple[str, ...]:
+def law_names(scene: Scene) -> tuple[str, ...]:
     """Return the functions of time whose second derivative the law gives; x and y where it gives none."""
     found = [name for e in scene.law.equations for name in re.findall(r"Derivative\((\w+)\(t\), t, t\)", e)]
     return tuple(dict.fromkeys(found)) or CARTESIAN
+
+
+def coordinate_names(scene: Scene) -> tuple[str, ...]:
+    """Return the coordinates in which tracks are read: the law's own where they are known, else x and y."""
+    names = law_names(scene)
+    known = names in CHARTS and (names != ("s",) or "slope" in scene.constants())
+    return names if known else CARTESIAN
 
 
 def masses(scene: Scene, moving: Trajectory) -> Float[np.ndarray, "b n"]:
