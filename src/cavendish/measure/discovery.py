@@ -38,7 +38,7 @@ from cavendish.measure.dynamics import (
 from cavendish.measure.gates import admitted
 from cavendish.measure.score import score
 from cavendish.measure.shooting import Acceleration, Fit, scores, start_free
-from cavendish.measure.tracks import WINDOW, Stretches, coordinate_names, in_flight, stretches
+from cavendish.measure.tracks import CARTESIAN, WINDOW, Stretches, coordinate_names, in_flight, stretches
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import Scene
 
@@ -96,6 +96,8 @@ class Discovery:
 
 def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None) -> Discovery:
     """Read the law off tracks; `noise` is the reader's error, by default the jitter that the tracks show."""
+    if trajectories.position.shape[-1] != len(CARTESIAN):
+        raise BadInputError(f"{scene.name()}: laws are read from motion in a plane, got {trajectories.position.shape}")
     said = scene.law.readable()
     kept, lost = admitted(scene, trajectories)
     tracks = cut(scene, trajectories, kept)
