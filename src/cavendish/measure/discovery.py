@@ -37,7 +37,7 @@ from cavendish.measure.dynamics import (
 )
 from cavendish.measure.gates import admitted
 from cavendish.measure.score import score
-from cavendish.measure.shooting import Acceleration, Fit, scores, start_free
+from cavendish.measure.shooting import FLOOR, Acceleration, Fit, scores, start_free
 from cavendish.measure.tracks import CARTESIAN, WINDOW, Stretches, coordinate_names, in_flight, stretches
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import Scene
@@ -45,6 +45,7 @@ from cavendish.scenes import Scene
 THRESHOLDS = (0.03, 0.1, 0.3)  # of the sparse regression, in units of the accelerations' spread
 MODELS = 10
 SURE = 4.0
+TRIED = 5  # terms
 LAWLESS = 3.0
 TOLERATED = 0.005
 REFERENCE_CLIPS = 24
@@ -233,7 +234,7 @@ def _shorter(best: Structure, fit: Fit, tracks: Stretches, size: int) -> tuple[S
 
 
 def _longer(best: Structure, fit: Fit, tracks: Stretches, terms: list[Vector]) -> tuple[Structure, Fit] | None:
-    """Add the term that the score test asks for most, if the criterion and the clips agree."""
+    """Add, of the terms that the score test asks for most, the best one that the criterion and the clips agree on."""
     unused = [term for term in terms if term not in best.terms]
     names, given = tracks.names, tuple(tracks.given)
     fixed = len(best.terms)
@@ -245,14 +246,15 @@ def _longer(best: Structure, fit: Fit, tracks: Stretches, terms: list[Vector]) -
         theta = np.concatenate([fit.theta, np.zeros(len(unused))])
         law = _reordered(law, fixed, len(theta))
     gain = scores(law, fit, tracks, theta, fixed)
-    added = unused[int(np.argmax(gain))]
-    more = Structure((*best.terms, added))
-    start = np.insert(fit.theta, len(best.terms), 0.0)
-    trial = fitted(more, tracks, start)
-    place = len(best.terms)
-    sure = abs(trial.theta[place]) > SURE * trial.errors()[place]
-    better = _criterion(trial, len(terms)) < _criterion(fit, len(terms))
-    return (more, trial) if sure and better else None
+    asked = gain > (np.log(fit.count) + 2 * np.log(len(terms))) * (fit.rms**2 + FLOOR**2)
+    tried = []
+    for k in [int(k) for k in np.argsort(-gain)[:TRIED] if asked[k]]:
+        more = Structure((*best.terms, unused[k]))
+        trial = fitted(more, tracks, np.insert(fit.theta, len(best.terms), 0.0))
+        sure = abs(trial.theta[len(best.terms)]) > SURE * trial.errors()[len(best.terms)]
+        tried += [(more, trial)] if sure else []
+    better = [pair for pair in tried if _criterion(pair[1], len(terms)) < _criterion(fit, len(terms))]
+    return min(better, key=lambda pair: _criterion(pair[1], len(terms)), default=None)
 
 
 def _tied(structure: Structure, tracks: Stretches, fit: Fit) -> tuple[Structure, Fit]:

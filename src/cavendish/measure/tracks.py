@@ -11,10 +11,11 @@ import math
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import savgol_filter
 
 from cavendish.errors import BadInputError
@@ -117,13 +118,21 @@ def in_flight(
     scene: Scene, moving: Trajectory, touched: list[tuple[int, int, tuple[int, int]]]
 ) -> Bool[np.ndarray, "b t n"]:
     """Mark imagined frames in which a body is wholly in view and no touch (clip, frame, bodies) is going on."""
-    free = in_view(scene.draw(moving), -EDGE) & ~moving.lost
+    free = in_view(scene.draw(_steadied(moving)), -EDGE) & ~moving.lost
     free[:, : scene.context] = False
     for clip, frame, bodies in touched:
         for body in bodies:
             if body >= 0:
                 free[clip, frame, body] = False
     return np.asarray(free)
+
+
+def _steadied(moving: Trajectory) -> Trajectory:
+    """Average places over five frames, lest a frame at the rim be kept or left out by its own reading error."""
+    found = ~moving.lost[..., None]
+    total = uniform_filter1d(np.where(found, moving.position, 0.0), 5, axis=1)
+    share = uniform_filter1d(found.astype(float), 5, axis=1)
+    return replace(moving, position=np.where(share > 0, total / np.maximum(share, 0.1), np.nan))
 
 
 def _runs(frames: Int[np.ndarray, " k"]) -> list[Int[np.ndarray, " run"]]:
