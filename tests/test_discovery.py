@@ -119,6 +119,6 @@ def test_a_clock_that_stumbles_is_refused() -> None:
 
 def test_motion_in_space_is_refused() -> None:
     truth = truth_of(Parabola())
-    deep = np.concatenate([truth.position, truth.position[..., :1]], -1)
+    deep, fast = (np.concatenate([v, v[..., :1]], -1) for v in (truth.position, truth.velocity))
     with pytest.raises(BadInputError, match="in a plane"):
-        discover(Parabola(), replace(truth, position=deep))
+        discover(Parabola(), replace(truth, position=deep, velocity=fast))
