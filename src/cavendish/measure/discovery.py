@@ -37,18 +37,21 @@ from cavendish.measure.dynamics import (
 )
 from cavendish.measure.gates import admitted
 from cavendish.measure.score import score
-from cavendish.measure.shooting import Acceleration, Fit, scores, start_free
-from cavendish.measure.tracks import WINDOW, Stretches, coordinate_names, in_flight, stretches
+from cavendish.measure.shooting import FLOOR, Acceleration, Fit, scores, start_free
+from cavendish.measure.tracks import CARTESIAN, WINDOW, Stretches, coordinate_names, in_flight, stretches
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import Scene
 
 THRESHOLDS = (0.03, 0.1, 0.3)  # of the sparse regression, in units of the accelerations' spread
 MODELS = 10
 SURE = 4.0
+TRIED = 5  # terms
 LAWLESS = 3.0
 TOLERATED = 0.005
 REFERENCE_CLIPS = 24
 NOISE_FLOOR = 1e-3  # m
+FEWEST_CLIPS = 3
+UNREADABLE = 0.01  # m; a law that leaves more on exact motion is not one that this instrument can read
 LONGEST_SEARCH = 30
 SPARSE = 6  # terms; a proposal of more is none
 SAME, CONSTANTS, OTHER = "same structure and covered", "same structure, other constants", "other structure"
@@ -94,13 +97,15 @@ class Discovery:
 
 def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None) -> Discovery:
     """Read the law off tracks; `noise` is the reader's error, by default the jitter that the tracks show."""
+    if trajectories.position.shape[-1] != len(CARTESIAN):
+        raise BadInputError(f"{scene.name()}: laws are read from motion in a plane, got {trajectories.position.shape}")
     said = scene.law.readable()
     kept, lost = admitted(scene, trajectories)
     tracks = cut(scene, trajectories, kept)
     clips = len(np.unique(tracks.clip))
     jitter = max(tracks.jitter(), NOISE_FLOOR) if noise is None else noise
     jitter = NOISE_FLOOR if np.isnan(jitter) else jitter
-    if lost > 0.5 or clips < 3:
+    if lost > 0.5 or clips < FEWEST_CLIPS:
         why = f"none: {100 * lost:.0f} % of the bodies vanish, stand still or are doubled, {clips} clips remain"
         return Discovery(why, said, (), NO_LAW, float("nan"), jitter, clips, lost)
     learn, test = _halves(tracks)
@@ -229,7 +234,7 @@ def _shorter(best: Structure, fit: Fit, tracks: Stretches, size: int) -> tuple[S
 
 
 def _longer(best: Structure, fit: Fit, tracks: Stretches, terms: list[Vector]) -> tuple[Structure, Fit] | None:
-    """Add the term that the score test asks for most, if the criterion and the clips agree."""
+    """Add, of the terms that the score test asks for most, the best one that the criterion and the clips agree on."""
     unused = [term for term in terms if term not in best.terms]
     names, given = tracks.names, tuple(tracks.given)
     fixed = len(best.terms)
@@ -241,14 +246,15 @@ def _longer(best: Structure, fit: Fit, tracks: Stretches, terms: list[Vector]) -
         theta = np.concatenate([fit.theta, np.zeros(len(unused))])
         law = _reordered(law, fixed, len(theta))
     gain = scores(law, fit, tracks, theta, fixed)
-    added = unused[int(np.argmax(gain))]
-    more = Structure((*best.terms, added))
-    start = np.insert(fit.theta, len(best.terms), 0.0)
-    trial = fitted(more, tracks, start)
-    place = len(best.terms)
-    sure = abs(trial.theta[place]) > SURE * trial.errors()[place]
-    better = _criterion(trial, len(terms)) < _criterion(fit, len(terms))
-    return (more, trial) if sure and better else None
+    asked = gain > (np.log(fit.count) + 2 * np.log(len(terms))) * (fit.rms**2 + FLOOR**2)
+    tried = []
+    for k in [int(k) for k in np.argsort(-gain)[:TRIED] if asked[k]]:
+        more = Structure((*best.terms, unused[k]))
+        trial = fitted(more, tracks, np.insert(fit.theta, len(best.terms), 0.0))
+        sure = abs(trial.theta[len(best.terms)]) > SURE * trial.errors()[len(best.terms)]
+        tried += [(more, trial)] if sure else []
+    better = [pair for pair in tried if _criterion(pair[1], len(terms)) < _criterion(fit, len(terms))]
+    return min(better, key=lambda pair: _criterion(pair[1], len(terms)), default=None)
 
 
 def _tied(structure: Structure, tracks: Stretches, fit: Fit) -> tuple[Structure, Fit]:
@@ -303,12 +309,18 @@ def exact(scene: Scene) -> Trajectory:
 
 @lru_cache(maxsize=64)
 def reference(scene: Scene) -> tuple[TrueLaw, Fit] | None:
-    """Fit the true structure to exact simulations: what the constants are, as this instrument reads them."""
+    """Fit the true structure to exact simulations: what the constants are, as this instrument reads them.
+
+    None where the law, or the motion without anybody's action, is not of a kind that can be compared.
+    """
     known = true_law(scene)
     if known is None:
         return None
     tracks = cut(scene, exact(scene), np.ones(exact(scene).position.shape[::2][:2], bool))
-    return known, fitted(known.structure, tracks, guessed(known.structure, tracks))
+    if len(np.unique(tracks.clip)) < FEWEST_CLIPS:
+        return None
+    fit = fitted(known.structure, tracks, guessed(known.structure, tracks))
+    return (known, fit) if fit.rms < UNREADABLE else None
 
 
 def _constants(

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from sympy.core.function import AppliedUndef
 
 from cavendish.measure.shooting import Acceleration, Fit, shoot
-from cavendish.measure.tracks import Stretches, coordinate_names
+from cavendish.measure.tracks import Stretches, coordinate_names, law_names
 from cavendish.scenes import Scene
 
 Vector = tuple[sympy.Expr, ...]  # one expression per coordinate
@@ -142,6 +142,8 @@ def library(scene: Scene, tracks: Stretches) -> list[Vector]:
 def true_law(scene: Scene) -> TrueLaw | None:
     """Take the law in flight apart; None where it is not of a form that can be compared."""
     names = coordinate_names(scene)
+    if names != law_names(scene):
+        return None
     if any("r(t)" in equation for equation in scene.law.equations):
         symbols = {(k, row): -sympy.Symbol("mu") for k, row in enumerate(central(names))}
         return TrueLaw(Structure((central(names),)), symbols)
@@ -151,6 +153,8 @@ def true_law(scene: Scene) -> TrueLaw | None:
     parts: dict[tuple[int, sympy.Expr], sympy.Expr] = {}
     for equation in scene.law.expressions():
         push = [d for d in equation.atoms(sympy.Derivative) if d.derivative_count == 2]
+        if len(push) > 1:
+            return None
         if not push:
             continue
         row = names.index(push[0].expr.func.__name__)

@@ -53,7 +53,8 @@ class Fit:
 
     def errors(self) -> Float[np.ndarray, " p"]:
         """Return the standard errors of the constants over clips."""
-        return np.asarray(self.pseudo.std(0, ddof=1) / np.sqrt(len(self.pseudo)))
+        with np.errstate(all="ignore"):
+            return np.asarray(self.pseudo.std(0, ddof=1) / np.sqrt(len(self.pseudo)))
 
     def intervals(self) -> Float[np.ndarray, "p 2"]:
         """Return the 95 % t intervals of the constants over clips."""

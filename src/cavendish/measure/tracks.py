@@ -11,10 +11,11 @@ import math
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import savgol_filter
 
 from cavendish.errors import BadInputError
@@ -23,6 +24,7 @@ from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
 
 CARTESIAN = ("x", "y")
+CHARTS = (CARTESIAN, ("s",), ("theta",), ("u1", "u2"))
 SHORTEST = 6  # frames of a stretch
 WINDOW, DEGREE = 7, 4
 EDGE = 0.02  # m; how far a body may seem to stick out of the frame by the reader's error
@@ -65,10 +67,17 @@ class Stretches:
         return float(np.median(sixth)) / (0.6745 * math.sqrt(math.comb(12, 6))) if sixth.size else math.nan
 
 
-def coordinate_names(scene: Scene) -> tuple[str, ...]:
+def law_names(scene: Scene) -> tuple[str, ...]:
     """Return the functions of time whose second derivative the law gives; x and y where it gives none."""
     found = [name for e in scene.law.equations for name in re.findall(r"Derivative\((\w+)\(t\), t, t\)", e)]
     return tuple(dict.fromkeys(found)) or CARTESIAN
+
+
+def coordinate_names(scene: Scene) -> tuple[str, ...]:
+    """Return the coordinates in which tracks are read: the law's own where they are known, else x and y."""
+    names = law_names(scene)
+    known = names in CHARTS and (names != ("s",) or "slope" in scene.constants())
+    return names if known else CARTESIAN
 
 
 def masses(scene: Scene, moving: Trajectory) -> Float[np.ndarray, "b n"]:
@@ -109,13 +118,21 @@ def in_flight(
     scene: Scene, moving: Trajectory, touched: list[tuple[int, int, tuple[int, int]]]
 ) -> Bool[np.ndarray, "b t n"]:
     """Mark imagined frames in which a body is wholly in view and no touch (clip, frame, bodies) is going on."""
-    free = in_view(scene.draw(moving), -EDGE) & ~moving.lost
+    free = in_view(scene.draw(_steadied(moving)), -EDGE) & ~moving.lost
     free[:, : scene.context] = False
     for clip, frame, bodies in touched:
         for body in bodies:
             if body >= 0:
                 free[clip, frame, body] = False
     return np.asarray(free)
+
+
+def _steadied(moving: Trajectory) -> Trajectory:
+    """Average places over five frames, lest a frame at the rim be kept or left out by its own reading error."""
+    found = ~moving.lost[..., None]
+    total = uniform_filter1d(np.where(found, moving.position, 0.0), 5, axis=1)
+    share = uniform_filter1d(found.astype(float), 5, axis=1)
+    return replace(moving, position=np.where(share > 0, total / np.maximum(share, 0.1), np.nan))
 
 
 def _runs(frames: Int[np.ndarray, " k"]) -> list[Int[np.ndarray, " run"]]:
