@@ -114,7 +114,7 @@ def _largest(values: Float[np.ndarray, "b ..."]) -> Float[np.ndarray, " b"]:
 
 def _steady(values: Float[np.ndarray, "b t *n"]) -> Float[np.ndarray, "b t *n"]:
     """Return medians of three successive frames, so that one misread frame is no event."""
-    return np.median(np.stack([values[:, :-2], values[:, 1:-1], values[:, 2:]]), axis=0)
+    return np.asarray(np.median(np.stack([values[:, :-2], values[:, 1:-1], values[:, 2:]]), axis=0))
 
 
 def _teleport(seen: Trajectory, there: Bool[np.ndarray, "b n"], gravity: float) -> Float[np.ndarray, " b"]:

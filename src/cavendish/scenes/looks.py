@@ -88,4 +88,4 @@ def _placed(drawing: Drawing) -> Float[np.ndarray, "*b t n v d"]:
     assert drawing.outline is not None
     x, y = drawing.outline[..., 0], drawing.outline[..., 1]
     turned = np.stack([cosine * x - sine * y, sine * x + cosine * y], -1)
-    return drawing.centre[..., None, :] + drawing.extent[..., None, None] * turned
+    return np.asarray(drawing.centre[..., None, :] + drawing.extent[..., None, None] * turned)
