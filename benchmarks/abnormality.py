@@ -33,7 +33,7 @@ SIZES: dict[str, tuple[str, tuple[float, ...]]] = {
     "teleport": ("m", (0.3, 0.6, 0.9, 1.2, 1.8)),
     "split": ("m apart", (0.3, 0.6, 0.9, 1.2, 1.8)),
     "pass through": ("m deep", (0.05, 0.1, 0.15, 0.2, 0.3)),
-    "energy gain": ("m/s kick", (1, 2, 3, 4, 6)),
+    "energy gain": ("m/s thrown", (0.5, 1, 2, 3, 5)),
     "hover": ("of weight", (0.1, 0.2, 0.4, 0.7, 1.0)),
 }
 
@@ -181,11 +181,11 @@ def pass_through(truth: Trajectory, size: float, rng: np.random.Generator) -> Dr
 
 
 def energy_gain(truth: Trajectory, size: float, rng: np.random.Generator) -> Drawing | None:
-    """Kick a body in a random direction from nowhere; the engine plays on."""
+    """Throw a body upwards from nowhere, with more than the speed it had; the engine plays on."""
     body, first = _moving(truth, rng), int(rng.integers(5, 26))
-    turn = rng.uniform(0, np.pi)
+    turn, before = rng.uniform(np.pi / 4, 3 * np.pi / 4), truth.velocity[0, first, body]
     pushes = np.zeros((1, 32, len(PIECES), 2))
-    pushes[0, first, body] = size * np.array([np.cos(turn), np.sin(turn)])
+    pushes[0, first, body] = np.hypot(size, np.linalg.norm(before)) * np.array([np.cos(turn), np.sin(turn)]) - before
     return SCENE.draw(SCENE.simulate(truth.factors, truth.time, pushes.reshape(1, 32, -1)))
 
 

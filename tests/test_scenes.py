@@ -46,7 +46,8 @@ def test_velocity_is_the_slope_of_position(scene: Scene) -> None:
     bend = np.abs(np.diff(moving.velocity, n=4, axis=1)).max((2, 3))
     smooth = bend < 1e-5  # not across an impact, nor across a sudden change of the force
     smooth[:, 1:-1] &= smooth[:, 2:] & smooth[:, :-2]
-    assert np.abs(slope - moving.velocity[:, 2:-2])[smooth].max() < 1e-5
+    allowed = 1e-3 if isinstance(scene, Combinatorial) else 1e-5  # an engine's steps are as long as these
+    assert np.abs(slope - moving.velocity[:, 2:-2])[smooth].max() < allowed
     assert smooth.mean() > (0.03 if isinstance(scene, Combinatorial) else 0.97)  # there, something touches most often
 
 

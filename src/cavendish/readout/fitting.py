@@ -67,8 +67,9 @@ def drawn(
 @njit(cache=True, nogil=True)
 def box_around(x: float, y: float, reach: float, aspect: float, height: int, width: int) -> tuple[int, int, int, int]:
     """Return the columns and rows within reach of a point (left, right, top, bottom)."""
-    left, right = max(0, int(x - reach)), min(width, int(x + reach) + 1)
-    return left, right, max(0, int((y - reach) / aspect)), min(height, int((y + reach) / aspect) + 1)
+    left, top = min(width, max(0, int(x - reach))), min(height, max(0, int((y - reach) / aspect)))
+    right, bottom = min(width, int(x + reach) + 1), min(height, int((y + reach) / aspect) + 2)
+    return left, max(left, right), top, max(top, bottom)
 
 
 @njit(cache=True, nogil=True)

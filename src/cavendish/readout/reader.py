@@ -179,10 +179,11 @@ def symmetry(outline: Float[np.ndarray, "v d"]) -> float:
 
 
 def points_inside(outline: Float[np.ndarray, "v d"]) -> Float[np.ndarray, "m d"]:
-    """Spread points over the inside of an outline by the even-odd rule, some of them close to its ends."""
+    """Spread points over the inside of an outline by the even-odd rule."""
     corners, after = outline, np.roll(outline, -1, axis=0)
-    spans = zip(corners.min(0).tolist(), corners.max(0).tolist(), strict=True)
-    x, y = (axis.ravel() for axis in np.meshgrid(*(np.linspace(low, high, 26)[1:-1] for low, high in spans)))
+    fine = (np.arange(24) + 1) / 25
+    low, wide = corners.min(0), np.ptp(corners, 0)
+    x, y = (axis.ravel() for axis in np.meshgrid(low[0] + wide[0] * fine, low[1] + wide[1] * fine))
     across = (corners[:, 1] > y[:, None]) != (after[:, 1] > y[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
         cut = corners[:, 0] + (y[:, None] - corners[:, 1]) * (after - corners)[:, 0] / (after - corners)[:, 1]

@@ -45,15 +45,15 @@ def find_all(
     t, height, width, _ = frames.shape
     colours = len(palette.apart)
     shares, hidden = np.empty((colours, height, width)), np.zeros((height, width))
-    screen, bodies = np.zeros((height, width)), looks.colour.max() + 1
+    screen, unclear, bodies = np.zeros((height, width)), np.zeros((height, width)), looks.colour.max() + 1
     for i in range(t):
-        unmix_all(frames[i], palette, shares)
+        unmix_all(frames[i], palette, shares, unclear)
         if palette.screens > 0:
             screen[:] = 0.0
             for m in range(colours - palette.screens, colours):
                 screen += shares[m]
             hidden[:] = screen
-        crowd = _crowd(shares[:bodies], screen) if palette.crowded else screen
+        crowd = _crowd(shares[:bodies], screen + unclear) if palette.crowded else screen
         for n in range(found.shape[1]):
             k = looks.colour[n]
             if palette.crowded:

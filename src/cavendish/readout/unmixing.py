@@ -5,7 +5,7 @@ cannot tell the shares, but a pixel only ever mixes what is near it. So every pi
 is named after the colour k whose ray from the background passes nearest,
     min_k |L - s a_k|,   a_k = colour_k - background,   s = clip(L . a_k / |a_k|^2, 0, 1),
 and the light L of each pixel is then unmixed, exactly and unsmoothed, into the up to three colours that are named
-most often in the 5 x 5 pixels around it; all others have no share there.
+most often in the 5 x 5 pixels around it; all others have no share there. A pixel among four colours tells nothing.
 """
 
 from typing import NamedTuple
@@ -32,10 +32,16 @@ class Palette(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def unmix_all(frame: UInt8[np.ndarray, "h w c"], palette: Palette, shares: Float[np.ndarray, "m h w"]) -> None:
-    """Write the share of every colour in every pixel."""
+def unmix_all(
+    frame: UInt8[np.ndarray, "h w c"],
+    palette: Palette,
+    shares: Float[np.ndarray, "m h w"],
+    unclear: Float[np.ndarray, "h w"],
+) -> None:
+    """Write the share of every colour in every pixel, and 1 where more colours meet than can be told apart."""
+    unclear[:] = 0.0
     if palette.crowded:
-        _unmix_nearby(frame, palette, shares)
+        _unmix_nearby(frame, palette, shares, unclear)
         return
     height, width = shares.shape[1:]
     table = np.empty((3, 256))
@@ -49,7 +55,12 @@ def unmix_all(frame: UInt8[np.ndarray, "h w c"], palette: Palette, shares: Float
 
 
 @njit(cache=True, nogil=True)
-def _unmix_nearby(frame: UInt8[np.ndarray, "h w c"], palette: Palette, shares: Float[np.ndarray, "m h w"]) -> None:
+def _unmix_nearby(
+    frame: UInt8[np.ndarray, "h w c"],
+    palette: Palette,
+    shares: Float[np.ndarray, "m h w"],
+    unclear: Float[np.ndarray, "h w"],
+) -> None:
     count, height, width = shares.shape
     light = np.empty((height, width, 3))
     for y in range(height):
@@ -68,25 +79,34 @@ def _unmix_nearby(frame: UInt8[np.ndarray, "h w c"], palette: Palette, shares: F
         for x in range(width):
             if named[x : x + 2 * NEAR + 1].sum() < NAMED_OFTEN:
                 continue
-            known = 0
-            for i in range(top, bottom):
-                for j in range(max(0, x - NEAR), min(width, x + NEAR + 1)):
-                    k = name[i, j]
-                    if k >= 0:
-                        if votes[k] == 0:
-                            seen[known] = k
-                            known += 1
-                        votes[k] += 1
+            known = _count(name[top:bottom, max(0, x - NEAR) : x + NEAR + 1], votes, seen)
             chosen = _most_named(seen[:known], votes)
-            if chosen > 0:
+            if chosen > 3:
+                unclear[y, x] = 1.0
+            elif chosen > 0:
                 _solve(light[y, x], palette.apart, seen[:chosen], shares[:, y, x])
 
 
 @njit(cache=True, nogil=True)
+def _count(names: Int[np.ndarray, "h w"], votes: Int[np.ndarray, " m"], seen: Int[np.ndarray, " m"]) -> int:
+    """Count the names in a patch; return how many different ones there are, listed in `seen`."""
+    known = 0
+    for i in range(names.shape[0]):
+        for j in range(names.shape[1]):
+            k = names[i, j]
+            if k >= 0:
+                if votes[k] == 0:
+                    seen[known] = k
+                    known += 1
+                votes[k] += 1
+    return known
+
+
+@njit(cache=True, nogil=True)
 def _most_named(seen: Int[np.ndarray, " k"], votes: Int[np.ndarray, " m"]) -> int:
-    """Bring up to three names with enough votes to the front, most first; return how many, and clear the votes."""
+    """Bring up to four names with enough votes to the front, most first; return how many, and clear the votes."""
     chosen = 0
-    while chosen < min(3, len(seen)):
+    while chosen < min(4, len(seen)):
         best = chosen
         for m in range(chosen + 1, len(seen)):
             if votes[seen[m]] > votes[seen[best]]:

@@ -55,12 +55,12 @@ class Crowd:
 
     def admits(self, n: int, place: Float[np.ndarray, " four"]) -> bool:
         """Tell whether piece n would overlap nothing at x, y, angle and extent."""
-        body = _body(n, place, engine())
+        body = _body(n, place)
         return not any(self._space.shape_query(shape) for shape in body.shapes)
 
     def add(self, n: int, place: Float[np.ndarray, " four"]) -> None:
         """Put piece n there."""
-        body = _body(n, place, engine())
+        body = _body(n, place)
         self._space.add(body, *body.shapes)
 
 
@@ -131,19 +131,20 @@ def _furnish(space: "pymunk.Space", layout: Layout) -> "dict[int, pymunk.Body]":
         space.add(pymunk.Poly(space.static_body, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
     bodies = {}
     for n in np.flatnonzero(layout.present).tolist():
-        bodies[n] = _body(n, np.array([*layout.position[n], layout.angle[n], layout.extent[n]]), pymunk)
+        bodies[n] = _body(n, np.array([*layout.position[n], layout.angle[n], layout.extent[n]]))
         space.add(bodies[n], *bodies[n].shapes)
     return bodies
 
 
-def _body(n: int, place: Float[np.ndarray, " four"], pymunk: ModuleType) -> "pymunk.Body":
+def _body(n: int, place: Float[np.ndarray, " four"]) -> "pymunk.Body":
     """Make piece n at x, y, angle and extent."""
     x, y, angle, extent = place.tolist()
     piece = PIECES[n]
-    body = pymunk.Body(body_type=pymunk.Body.STATIC if piece.fixed else pymunk.Body.DYNAMIC)
+    lib = engine()
+    body: pymunk.Body = lib.Body(body_type=lib.Body.STATIC if piece.fixed else lib.Body.DYNAMIC)
     body.position, body.angle = (x, y), angle
     for part in piece.parts:
-        pymunk.Poly(body, (extent * part).tolist()).density = 1.0
+        lib.Poly(body, (extent * part).tolist()).density = 1.0
     if piece.outline is None:
-        pymunk.Circle(body, extent).density = 1.0
+        lib.Circle(body, extent).density = 1.0
     return body
