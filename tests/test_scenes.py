@@ -71,7 +71,7 @@ def test_bodies_start_inside_the_world(scene: Scene) -> None:
     size = np.array([scene.world.width, scene.world.height])
     inside = ((start - radius >= -1e-9) & (start + radius <= size + 1e-9)).all(-1)
     if isinstance(scene, Combinatorial):  # long bodies lie nearer to a wall than their mean radius
-        seen = in_view(scene.draw(moving))[:, 0]
+        seen = in_view(drawing)[:, 0]
         assert (seen | (start + radius < 0).any(-1)).all()
     elif isinstance(scene, AttributeConflict):  # one look is shown, the others wait outside
         assert (inside.sum(-1) == 1).all()
