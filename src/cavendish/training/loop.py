@@ -24,7 +24,7 @@ from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Stage, WorldModel
 from cavendish.training import checkpoint
 from cavendish.training.log import Record, append, rewind
-from cavendish.training.machine import keep_freed_memory, matmul_rate
+from cavendish.training.machine import keep_freed_memory, usual_rate
 from cavendish.training.optimiser import Optimiser, check_names, rate_share
 from cavendish.training.signals import StopRequest
 from cavendish.video import Clip
@@ -76,7 +76,7 @@ class Run:
 def train(model: WorldModel, run: Run) -> None:
     """Train all stages of a model, resuming from the newest checkpoint; leaves the averaged parameters in it."""
     keep_freed_memory()
-    peak = matmul_rate(str(_device(model)))
+    peak = usual_rate(str(_device(model)))
     for number, stage in enumerate(model.stages()):
         _train_stage(stage, number, run, peak)
 

@@ -5,6 +5,7 @@ import os
 import platform
 import statistics
 import time
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -44,6 +45,12 @@ def matmul_rate(device: str = "cpu", side: int = 2048, repeats: int = 7) -> floa
         float(product[0, 0])  # waits for an accelerator
         rates.append(2 * side**3 / (time.perf_counter() - start))
     return statistics.median(rates)
+
+
+@cache
+def usual_rate(device: str) -> float:
+    """Return the rate of products of 1024 x 1024, measured once in the life of a process."""
+    return matmul_rate(device, side=1024)
 
 
 def _processor() -> str:
