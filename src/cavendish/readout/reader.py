@@ -123,22 +123,24 @@ class Reader:
         inside = np.stack([np.resize(found, (max(map(len, points)), 2)) for found in points])
         return Looks(kinds, shape, outline, np.concatenate([form, gate[:, None]], -1), period, inside, crowded)
 
-    def _form(self, n: int) -> tuple[float, float, float]:
-        """Return where a body is surely filled (from, to) and how far it reaches, in equal-area radii."""
+    def _form(self, n: int) -> tuple[float, float, float, float, float]:
+        """Return where a body is surely filled (from, to), how far it reaches, across and up, in equal-area radii."""
         shape = Shape.DISC if self.shape is None else self.shape[n]
         if shape == Shape.RING:
             rim = 1 / math.sqrt(1 - RING_HOLE**2)
             middle, half = 0.5 * rim * (1 + RING_HOLE), 0.4 * rim * (1 - RING_HOLE)
-            return middle - half, middle + half, rim
+            return middle - half, middle + half, rim, rim, rim
         if shape == Shape.SOLID:
-            return 0.0, 0.5, SOLID_REACH
+            return 0.0, 0.5, SOLID_REACH, SOLID_REACH, SOLID_REACH
         if shape == Shape.DISC or self.outline is None:
-            return 0.0, 0.8, 1.0
+            return 0.0, 0.8, 1.0, 1.0, 1.0
         corners = self.outline[n]
         side = np.roll(corners, -1, axis=0) - corners
         length = np.hypot(side[:, 0], side[:, 1])
         across = np.abs(corners[:, 0] * side[:, 1] - corners[:, 1] * side[:, 0])[length > 0] / length[length > 0]
-        return 0.0, 0.8 * float(across.min()), float(np.hypot(corners[:, 0], corners[:, 1]).max())
+        reach = float(np.hypot(corners[:, 0], corners[:, 1]).max())
+        wide, high = (reach, reach) if self.turning else np.abs(corners).max(0).tolist()
+        return 0.0, 0.8 * float(across.min()), reach, wide, high
 
 
 def _independent(colours: UInt8[np.ndarray, "m c"], background: UInt8[np.ndarray, " c"]) -> UInt8[np.ndarray, "k c"]:

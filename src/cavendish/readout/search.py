@@ -27,7 +27,7 @@ class Looks(NamedTuple):
     colour: Int[np.ndarray, " n"]  # row of the palette
     shape: Int[np.ndarray, " n"]
     outline: Float[np.ndarray, "n v d"]
-    form: Float[np.ndarray, "n four"]  # surely filled from, to, reach, and rivals' reach, in equal-area radii
+    form: Float[np.ndarray, "n six"]  # surely filled from, to, reach, across, up, rivals' reach, in equal-area radii
     period: Float[np.ndarray, " n"]  # rad; the least turn of a body onto itself, 0 for what is not turned
     inside: Float[np.ndarray, "n m d"]  # points within a turned outline
     crowded: bool  # more colours than channels
@@ -130,14 +130,14 @@ def _find(
     mass = 0.0
     for _ in range(REFINEMENTS):
         old_x, old_y, old_r = x, y, r
-        x, y, mass = _centroid(share, aspect, x, y, form[3] * r + max(2.0, 0.25 * r), total)
+        x, y, mass = _centroid(share, aspect, x, y, form[5] * r + max(2.0, 0.25 * r), total)
         if mass <= 0.0 or (looks.crowded and mass < CROWD_PIXELS_NEEDED):
             return
         r = math.sqrt(mass * aspect / math.pi)
         if abs(x - old_x) + abs(y - old_y) + abs(r - old_r) < 1e-7:
             break
     reach = form[2] * r
-    at_edge = min(x, y) - reach < 0.5 or x + reach > width - 0.5 or y + reach > height * aspect - 0.5
+    at_edge = min(x, width - x) - form[3] * r < 0.5 or min(y, height * aspect - y) - form[4] * r < 0.5
     turned = looks.period[n] > 0.0
     place = np.array([x, y, r, 0.0])
     if turned:
