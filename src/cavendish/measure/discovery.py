@@ -7,8 +7,9 @@ are added where the score test asks for them and taken away where nothing is los
 and only if the new constant differs from 0 by SURE standard errors over clips -> rows that share a constant are
 tied (x'' = -c x'/m and y'' = ... - c y'/m become one c). Structures are chosen on three clips of four; the residual
 is that of rolling the law out on the fourth; constants and their t intervals come from all clips.
-Verdict: `not compared`, and no search, where the scene's own law has forces, buttons or hidden constants;
-`no law` where fewer than half the bodies can be judged or the residual is above LAWLESS times the noise; else same or other structure; and whether every true constant lies in its interval or within TOLERATED of it.
+Verdict: `not compared`, and no search, where the scene's own law has forces, buttons or hidden constants; `no law` where
+fewer than half the bodies can be judged or the residual is above LAWLESS times the noise; else same or other structure;
+and whether every true constant lies in its interval or within TOLERATED of it.
 """
 
 import warnings
@@ -105,13 +106,13 @@ def discover(scene: Scene, trajectories: Trajectory, noise: Metres | None = None
     clips = len(np.unique(tracks.clip))
     jitter = max(tracks.jitter(), NOISE_FLOOR) if noise is None else noise
     jitter = NOISE_FLOOR if np.isnan(jitter) else jitter
-    if lost > 0.5 or clips < FEWEST_CLIPS:
-        why = f"none: {100 * lost:.0f} % of the bodies vanish, stand still or are doubled, {clips} clips remain"
-        return Discovery(why, said, (), NO_LAW, float("nan"), jitter, clips, lost)
     truth = reference(scene)
     if truth is None:
         why = "not looked for: the scene's law has parts that tracks alone do not tell"
         return Discovery(why, said, (), NOT_COMPARED, float("nan"), jitter, clips, lost)
+    if lost > 0.5 or clips < FEWEST_CLIPS:
+        why = f"none: {100 * lost:.0f} % of the bodies vanish, stand still or are doubled, {clips} clips remain"
+        return Discovery(why, said, (), NO_LAW, float("nan"), jitter, clips, lost)
     learn, test = _halves(tracks)
     structure = _search(scene, learn, truth[0])
     chosen = fitted(structure, learn, guessed(structure, learn))
