@@ -96,12 +96,13 @@ def contacts(scene: Scene, moving: Trajectory) -> list[Contact]:
 def touches(scene: Scene, moving: Trajectory, pull: Float[np.ndarray, " d"]) -> list[Touch]:
     """Weigh every touch that has enough free flight on both sides; `pull` is the acceleration in flight."""
     events = contacts(scene, moving)
+    ends = [*events, *landings(scene, moving)]  # of flights
     mass, size, step = masses(scene, moving), typical(moving.radius), float(np.diff(moving.time).max())
     weighed = "density" in scene.constants()  # else masses cannot be seen
     answers = []
     for event in events:
         bodies = [body for body in event.bodies if body != WALL]
-        flights = [_flights(moving, event, body, events, pull) for body in bodies]
+        flights = [_flights(moving, event, body, ends, pull) for body in bodies]
         signs = np.array([1.0, -1.0])[: len(bodies)]
         apart, before, parted, after = (sum(s * f[k] for s, f in zip(signs, flights, strict=True)) for k in range(4))
         if not np.isfinite([*apart, *before, *parted, *after]).all():

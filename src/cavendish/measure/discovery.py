@@ -7,7 +7,7 @@ are added where the score test asks for them and taken away where nothing is los
 and only if the new constant differs from 0 by SURE standard errors over clips -> rows that share a constant are
 tied (x'' = -c x'/m and y'' = ... - c y'/m become one c). Structures are chosen on three clips of four; the residual
 is that of rolling the law out on the fourth; constants and their t intervals come from all clips.
-Verdict: `not compared`, and no search, where the scene's own law has forces, buttons or hidden constants; `no law` where
+Verdict: `not compared`, and no search, where the scene's law has forces, buttons or hidden constants; `no law` where
 fewer than half the bodies can be judged or the residual is above LAWLESS times the noise; else same or other structure;
 and whether every true constant lies in its interval or within TOLERATED of it.
 """
