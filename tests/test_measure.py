@@ -23,10 +23,18 @@ from cavendish.measure.results import MODEL, Entry, RegionResult, Results
 from cavendish.measure.score import score
 from cavendish.measure.study_ruler import study_velocity_error
 from cavendish.measure.verdict import HEADLINE, judge
-from cavendish.motion import Trajectory
+from cavendish.motion import Shape, Trajectory
 from cavendish.render import render
 from cavendish.scenes import Collision, Parabola, UniformMotion
 from cavendish.scenes.scene import Scene
+
+UNWEIGHED = {  # scenes of which only motion is compared, and why their laws add no score
+    "pushable": "buttons push and drag takes: nothing is kept",
+    "pushable-pair": "buttons push and drag takes: nothing is kept",
+    "platform": "jumps give energy and landings take it: nothing is kept",
+    "throw-and-slide": "laws are weighed in a plane",
+    "rolling-spheres": "laws are weighed in a plane",
+}
 
 
 def truth_of(scene: Scene, region: str = "interpolation", count: int = 20) -> Trajectory:
@@ -89,7 +97,11 @@ def test_scored_frames_are_imagined_and_fully_visible(scene: Scene) -> None:
     scored = scored_frames(scene, truth)
     assert not scored[:, : scene.context].any()
     drawing = scene.draw(truth)
-    x, r = drawing.centre[..., 0][scored], drawing.extent[scored]
+    wide = np.ones(len(drawing.shape))
+    if drawing.outline is not None:
+        boxes = (drawing.shape == Shape.POLYGON) & (scene.name() != "combinatorial")  # there they turn
+        wide[boxes] = np.abs(drawing.outline[boxes, :, 0]).max(-1)
+    x, r = drawing.centre[..., 0][scored], (wide * drawing.extent)[scored]
     assert ((x - r >= 0) & (x + r <= 10)).all()
 
 
@@ -188,4 +200,5 @@ def test_trajectories_that_do_not_match_are_refused() -> None:
 
 def test_every_measurement_has_a_name_of_its_own(scene: Scene) -> None:
     card = scorecard(scene, truth_of(scene), truth_of(scene))
-    assert len({s.name for s in card}) == len(card.scores) > len(MEASUREMENTS)
+    assert len({s.name for s in card}) == len(card.scores)
+    assert (len(card.scores) == len(MEASUREMENTS)) == (scene.name() in UNWEIGHED)

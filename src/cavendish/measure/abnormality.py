@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cavendish.measure.contact import depths
+from cavendish.measure.touching import depths
 from cavendish.motion import Drawing, MetresPerSecond2, Shape, Trajectory
 from cavendish.readout.reader import points_inside
 

@@ -7,7 +7,9 @@ rims, or between a rim and a floor or wall, is
 With straight (or, under gravity, parabolic) flight fitted before and after, at the frame nearest to the touch
     restitution  e = -w' . n / (w . n),     friction  -sign((w + w') . t) dw . t / (dw . n),
     momentum handed on  -dp_j . n / (dp_i . n),
-w the relative velocity, n the line of centres at that instant (Newton 1687, Corollary VI; Coulomb 1785).
+w the relative velocity, n the line of centres at that instant (Newton 1687, Corollary VI; Coulomb 1785). In worlds in
+which a landing takes all speed (v_after = 0), a body that stays on the floor within 0.1 m of its last place lies there:
+no flight, and no contact to weigh.
 """
 
 from dataclasses import dataclass
@@ -54,13 +56,38 @@ def contact_law(scene: Scene) -> bool:
     return any("_after" in equation for equation in scene.law.equations)
 
 
+def landing_law(scene: Scene) -> bool:
+    """Tell whether a landing takes all of the speed."""
+    return "Eq(v_after, 0)" in scene.law.equations
+
+
+def touched(scene: Scene, moving: Trajectory) -> list[tuple[int, int, tuple[int, int]]]:
+    """List clip, frame and bodies of every touch, and of every frame in which a body lies where it landed."""
+    lying = [(c.clip, k, c.bodies) for c in landings(scene, moving) for k in range(c.frame, len(moving.time))]
+    return [(c.clip, c.frame, c.bodies) for c in contacts(scene, moving)] + lying
+
+
+def landings(scene: Scene, moving: Trajectory) -> list[Contact]:
+    """Find where bodies come to lie on the floor for good; one that never moved has not landed."""
+    found = []
+    for bodies, gap, normal in _gaps(scene, moving) if landing_law(scene) else []:
+        place = moving.position[:, :, bodies[0]]
+        lies = (np.linalg.norm(place - place[:, -1:], axis=-1) < NEAR) & (gap < NEAR) & (bodies[1] == WALL)
+        since = lies.shape[1] - (~lies[:, ::-1]).argmax(1)
+        for clip in np.flatnonzero(lies[:, -1] & ~lies[:, 0]).tolist():
+            found.append(Contact(clip, int(since[clip]), bodies, normal[clip, since[clip]]))
+    return found
+
+
 def contacts(scene: Scene, moving: Trajectory) -> list[Contact]:
     """Find every touch in a batch of clips."""
     if not contact_law(scene):
         return []
-    found = []
+    found, landed = [], {(c.clip, c.bodies): c.frame for c in landings(scene, moving)}
     for bodies, gap, normal in _gaps(scene, moving):
         for clip, frame in zip(*_least(gap, moving.time), strict=True):
+            if frame >= landed.get((int(clip), bodies), len(moving.time)):
+                continue
             if bodies[1] == WALL or _jumps(moving, int(clip), int(frame), bodies):
                 found.append(Contact(int(clip), int(frame), bodies, normal[clip, frame]))
     return found
@@ -69,12 +96,13 @@ def contacts(scene: Scene, moving: Trajectory) -> list[Contact]:
 def touches(scene: Scene, moving: Trajectory, pull: Float[np.ndarray, " d"]) -> list[Touch]:
     """Weigh every touch that has enough free flight on both sides; `pull` is the acceleration in flight."""
     events = contacts(scene, moving)
+    ends = [*events, *landings(scene, moving)]  # of flights
     mass, size, step = masses(scene, moving), typical(moving.radius), float(np.diff(moving.time).max())
     weighed = "density" in scene.constants()  # else masses cannot be seen
     answers = []
     for event in events:
         bodies = [body for body in event.bodies if body != WALL]
-        flights = [_flights(moving, event, body, events, pull) for body in bodies]
+        flights = [_flights(moving, event, body, ends, pull) for body in bodies]
         signs = np.array([1.0, -1.0])[: len(bodies)]
         apart, before, parted, after = (sum(s * f[k] for s, f in zip(signs, flights, strict=True)) for k in range(4))
         if not np.isfinite([*apart, *before, *parted, *after]).all():

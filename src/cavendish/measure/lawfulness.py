@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cavendish.measure.contacts import Touch, contact_law, contacts, overlap, touches
+from cavendish.measure.contacts import Touch, contact_law, contacts, landing_law, landings, overlap, touched, touches
 from cavendish.measure.discovery import constant_pull, cut, reference, true_parts, with_constants
 from cavendish.measure.dynamics import Structure, fitted
 from cavendish.measure.gates import admitted
@@ -65,7 +65,7 @@ def invariant_scores(scene: Scene, truth: Trajectory, imagined: Trajectory) -> l
     for name, (drift, jump) in own.items():
         quantity, unit = name.removesuffix("]").split(" [")
         made.append(score(f"drift of {quantity} in flight", unit, np.abs(drift - true[name][0])))
-        if contact_law(scene):
+        if contact_law(scene) and not landing_law(scene):  # after a landing there is no flight
             made.append(score(f"jump of {quantity} at contacts", unit, np.abs(jump - true[name][1])))
     return made
 
@@ -85,7 +85,7 @@ def contact_scores(scene: Scene, truth: Trajectory, imagined: Trajectory) -> lis
         if any(np.isfinite(getattr(touch, quantity)) for touch in true):
             made.append(score(f"{name} off the truth", "", miss))
     last = len(truth.time) - 3  # later ones are not seen to end
-    told = [[c.clip for c in contacts(scene, t) if c.frame <= last] for t in (truth, imagined)]
+    told = [[c.clip for c in (*contacts(scene, t), *landings(scene, t)) if c.frame <= last] for t in (truth, imagined)]
     counts = [np.bincount(np.array(clip, int), minlength=clips) for clip in told]
     missed = np.where(counts[0] > 0, np.abs(counts[1] - counts[0]) / np.maximum(counts[0], 1), np.nan)
     sunk = np.maximum(overlap(scene, imagined) - overlap(scene, truth), 0.0)[:, scene.context :].max(1)
@@ -111,8 +111,7 @@ def _changes(
     scene: Scene, truth: Trajectory, moving: Trajectory, kept: Bool[np.ndarray, "b n"]
 ) -> dict[str, tuple[Float[np.ndarray, " b"], Float[np.ndarray, " b"]]]:
     """Return, for every invariant, each clip's mean drift along free flights and mean jump between them."""
-    events = contacts(scene, moving)
-    free = in_flight(scene, moving, [(c.clip, c.frame, c.bodies) for c in events]) & kept[:, None]
+    free = in_flight(scene, moving, touched(scene, moving)) & kept[:, None]
     pieces = stretches(scene, CARTESIAN, moving, free)
     velocity = np.full(moving.position.shape, np.nan)
     length = np.isfinite(pieces.place[:, :, 0]).sum(1)
