@@ -176,3 +176,5 @@ def _about(scene: type[Scene]) -> str:
 _ALL = [factor for scene in SCENES for factor in scene.factors]
 UNITS = {word for factor in _ALL for word in _unit(factor).split()}
 VOCABULARY = {*UNITS, *MIRRORED, *FILLERS, *MEANING}.union(*({*_tokens(f), *_options(f)} for f in _ALL))
+_HEADS = " ".join(f"{scene.name()} {_about(scene)}" for scene in SCENES).lower()
+SPOKEN = tuple(sorted({*VOCABULARY, *WORD.findall(_HEADS)}))  # every word of every caption

@@ -18,6 +18,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cavendish.errors import BadInputError
+from cavendish.models.diffusion.text import Words
 from cavendish.motion import World
 
 
@@ -82,8 +83,21 @@ class Tokens:
     place: Float[Tensor, "s 3"]  # s, m, m
     level: Float[Tensor, "row tubelet"]  # noise level of every frame of every row
     row_patches: tuple[int, ...]  # patches per row
-    clip_lengths: tuple[int, ...]  # tokens per clip, registers included
+    clip_lengths: tuple[int, ...]  # tokens per clip, registers included, words not
     registers: int  # per row
+    words: Words | None = None  # captions
+
+    @property
+    def clip_rows(self) -> tuple[int, ...]:
+        """Return the number of rows of every clip."""
+        counts, row = [], 0
+        for length in self.clip_lengths:
+            first = row
+            while length > 0:
+                length -= self.registers + self.row_patches[row]  # noqa: PLW2901
+                row += 1
+            counts.append(row - first)
+        return tuple(counts)
 
     def by_frame(self, patch: Float[Tensor, "m p"]) -> Float[Tensor, "m tubelet q"]:
         """Split the values of every patch by the frame of its tubelet."""
