@@ -20,7 +20,7 @@ from cavendish.motion import Trajectory
 from cavendish.scenes import SCENES, AnyScene, Factor, Scene, scene_named
 
 Style = Literal["terse", "numeric", "paraphrase"]
-DIGITS: dict[str, int] = {"terse": 2, "numeric": 7, "paraphrase": 3}
+DIGITS: dict[Style, int] = {"terse": 2, "numeric": 7, "paraphrase": 3}
 
 SYNONYMS = {
     "radius": ("radius", "size"),

@@ -10,14 +10,13 @@ import hashlib
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import final, get_args
+from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
 from cavendish.data.backdrop import Backdrop
-from cavendish.data.captions import Style, describe
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Trajectory
 from cavendish.render import render
@@ -92,10 +91,12 @@ class Split:
 
     def _captions(self, trajectory: Trajectory, indices: Int[np.ndarray, " b"]) -> tuple[str, ...]:
         """Describe every clip in a style and in words that are a function of the split and its index."""
-        said = []
+        from cavendish.data.captions import DIGITS, describe
+
+        styles, said = tuple(DIGITS), []
         for number, index in enumerate(np.asarray(indices).tolist()):
             rng = np.random.Generator(np.random.Philox(key=[self.seed, self._fingerprint()], counter=[0, 0, 1, index]))
-            style = get_args(Style)[rng.integers(len(get_args(Style)))]
+            style = styles[rng.integers(len(styles))]
             said += describe(self.scene, trajectory[number : number + 1], style, rng)
         return tuple(said)
 
