@@ -26,7 +26,7 @@ def together(parts: Sequence[Tokens]) -> Tokens:
         raise BadInputError("clips that are packed together need one kind of row: the same number of registers")
     words = None
     if any(part.words is not None for part in parts):
-        said = [part.words or _silence(len(part.clip_lengths)) for part in parts]
+        said = [part.words or _silence(len(part.clip_rows)) for part in parts]
         tokens, values = torch.cat([w.token for w in said]), torch.cat([w.value for w in said])
         words = Words(tokens, values, sum((w.counts for w in said), ()))
     return Tokens(
@@ -34,7 +34,7 @@ def together(parts: Sequence[Tokens]) -> Tokens:
         torch.cat([part.place for part in parts]),
         torch.cat([part.level for part in parts]),
         sum((part.row_patches for part in parts), ()),
-        sum((part.clip_lengths for part in parts), ()),
+        sum((part.clip_rows for part in parts), ()),
         parts[0].registers,
         words,
     )
@@ -86,10 +86,9 @@ class Parting:
         place = rowwise(
             lambda p: torch.cat([(p[:, :1] * flat).expand(-1, tokens.registers, -1), p], 1), rows.runs(0), (place,)
         )
-        clip_of = torch.arange(len(tokens.clip_lengths)).repeat_interleave(torch.tensor(tokens.clip_rows))
-        lengths = torch.zeros(len(tokens.clip_lengths), dtype=torch.long)
-        lengths.index_add_(0, clip_of[self.source.cpu()], torch.tensor(self.counts) + tokens.registers)
-        return replace(rows, place=place, clip_lengths=tuple(lengths.tolist()))
+        clip_of = torch.arange(len(tokens.clip_rows)).repeat_interleave(torch.tensor(tokens.clip_rows))
+        counts = clip_of[self.source.cpu()].bincount(minlength=len(tokens.clip_rows))
+        return replace(rows, place=place, clip_rows=tuple(counts.tolist()))
 
     def joined(self, patch: Float[Tensor, "m p"]) -> Float[Tensor, "m p"]:
         """Bring patches back into the order of the whole list."""

@@ -84,8 +84,7 @@ def guided(answer: Answer, sampling: Sampling, generator: torch.Generator) -> An
 
 def turned(z: Tokens, rows: int) -> Tokens:
     """Turn every clip's rows round by some, the last following the first; all clips are alike."""
-    clips = len(z.clip_lengths)
-    rings = (part.view(clips, z.clip_rows[0], -1, part.shape[-1]) for part in (z.patch, z.level))
+    rings = (part.view(len(z.clip_rows), z.clip_rows[0], -1, part.shape[-1]) for part in (z.patch, z.level))
     patch, level = (ring.roll(rows, 1).flatten(0, 2) for ring in rings)
     return replace(z, patch=patch, level=level)
 

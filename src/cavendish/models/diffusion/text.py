@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from cavendish.errors import BadInputError, unknown
 
-TOKEN = re.compile(r"1/s|(?<![\w.^-])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)|[a-z][\w/^-]*|,")
+NUMBER = re.compile(r"(?<![\w.^-])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
+TOKEN = re.compile(rf"1/s|{NUMBER.pattern}|[a-z][\w/^-]*|,")
 SILENT = re.compile(r"[\s.:=]*")
 WAVES = 16
 SPACING = 0.1  # s between words
@@ -54,8 +55,8 @@ class Lexicon:
             if len(tokens) > self.longest:
                 raise BadInputError(f"caption of {len(tokens)} tokens, expected at most {self.longest}: '{caption}'")
             for token in tokens:
-                number = token not in known and not token[0].isalpha()
-                if not number and token not in known:
+                number = token not in known and NUMBER.fullmatch(token) is not None
+                if token not in known and not number:
                     raise unknown("word in a caption", token, self.words)
                 ids.append(0 if number else known[token])
                 values.append(float(token) if number else 0.0)
@@ -75,8 +76,8 @@ class Words:
 
     def places(self, starts: Float[Tensor, " clip"]) -> Float[Tensor, "q 3"]:
         """Return where words stand: before the first moment of their clip, in the middle of the frame."""
-        before = [start - SPACING * torch.arange(n, 0, -1, device=starts.device) for start, n in self._each(starts)]
-        time = torch.cat(before)
+        pairs = zip(starts, self.counts, strict=True)
+        time = torch.cat([start - SPACING * torch.arange(n, 0, -1, device=starts.device) for start, n in pairs])
         return torch.stack([time, torch.zeros_like(time), torch.zeros_like(time)], -1)
 
     def keeping(self, kept: list[bool]) -> "Words":
@@ -84,9 +85,6 @@ class Words:
         spread = torch.tensor(kept).repeat_interleave(torch.tensor(self.counts))
         counts = tuple(n if keep else 0 for n, keep in zip(self.counts, kept, strict=True))
         return Words(self.token[spread], self.value[spread], counts)
-
-    def _each(self, starts: Float[Tensor, " clip"]) -> list[tuple[Tensor, int]]:
-        return list(zip(starts, self.counts, strict=True))
 
 
 @final
