@@ -96,14 +96,14 @@ def test_a_step_over_many_kinds_weighs_every_row_alike() -> None:
     generator = seeded(3)
     asked = [model._asked(clip, generator) for clip in clips]
     mixed = noised(together(asked), generator)
-    squares, rows = 0.0, 0
+    squares, rows = torch.zeros(()), 0
     lengths = [len(part.patch) for part in asked]
     for part, noisy in zip(asked, torch.split(mixed.patch, lengths), strict=True):
         error = frame_errors(model.denoiser(replace(part, patch=noisy)), part)
         by_row = error.view(len(part.level), -1, 1).mean(1)
-        squares += float((model.config.mixture.weight(part.level) * by_row).sum())
+        squares = squares + (model.config.mixture.weight(part.level) * by_row).sum()
         rows += len(part.level)
-    assert abs(float(together_loss) - squares / rows) < 1e-5
+    assert (together_loss - squares / rows).abs() < 1e-5
 
 
 def test_steps_are_filled_to_a_budget_in_order() -> None:
@@ -157,7 +157,7 @@ def test_a_hidden_patch_is_asked_for_and_a_shown_one_is_not() -> None:
         model.denoiser.head.weight.zero_()
     gray = replace(clip, frames=torch.full_like(clip.frames, 255))
     all_hidden = model.loss_together((gray,), seeded(0))[0]
-    assert 0.2 < float(all_hidden) < 0.8  # error 1 on hidden rows, weight 0 on shown ones
+    assert 0.2 < all_hidden.item() < 0.8  # error 1 on hidden rows, weight 0 on shown ones
 
 
 @pytest.mark.parametrize(

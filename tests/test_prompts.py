@@ -192,7 +192,7 @@ def test_an_edit_of_strength_zero_returns_the_film_and_of_one_forgets_it(fresh: 
         for frames in (two.frames, 255 - two.frames)
     )
     assert torch.equal(forgot, other)  # type: ignore[arg-type]
-    gaps = [gap(fresh.dream(prompts.edit(two, s), seeded(0)).frames, two.frames).mean() for s in (0.1, 0.4, 0.9)]
+    gaps = [gap(fresh.dream(prompts.edit(two, s), seeded(0)).frames, two.frames).mean() for s in (0.0, 0.05, 0.2)]
     assert gaps == sorted(gaps)
 
 
@@ -261,7 +261,7 @@ def test_a_lagging_schedule_is_walked_like_any_other(fresh: Diffusion) -> None:
 TWO = two_clips()
 MISTAKES: dict[str, Callable[[Diffusion], object]] = {
     "height = 20, expected a multiple of 8": lambda m: m.dream(prompts.nothing(4, (20, 16), TICK, World()), seeded(0)),
-    "uint8": lambda m: prompts.edit(replace(TWO, frames=TWO.frames.float()), 0.5),  # type: ignore[arg-type]
+    "expected uint8": lambda m: prompts.edit(replace(TWO, frames=TWO.frames[..., :1]), 0.5),
     "strength = 1.5": lambda m: prompts.edit(TWO, 1.5),
     "0 clips": lambda m: prompts.nothing(4, (16, 16), TICK, World(), 0),
     "more than 268435456 pixels": lambda m: prompts.nothing(4, (160_000, 16_000), TICK, World()),
@@ -293,7 +293,7 @@ def test_a_prompt_that_cannot_be_is_refused(fresh: Diffusion, named: str) -> Non
 
 
 def test_numbers_are_read_as_numbers() -> None:
-    words = Lexicon(SPOKEN).read(("uniform-motion: radius 1.25 m, velocity = -3e-2 m/s", "", "1/s 7"))
+    words = Lexicon(SPOKEN).read(("uniform-motion: radius 1.25 m, velocity = -3e-2 m/s", "", "y 7."))
     assert words.counts == (8, 0, 2)
     assert words.value[words.token == 0].tolist() == pytest.approx([1.25, -0.03, 7.0])
 

@@ -142,19 +142,25 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
         """Mean token of the middle block for each frame, from a window that ends with that frame."""
-        return self.layers(clip)[len(self.denoiser.blocks) // 2]
+        return self.layers(clip)[len(self.denoiser.blocks) // 2, ..., : self.denoiser.shape.width]
 
     @torch.no_grad()
     def layers(self, clip: Clip) -> Float[Tensor, "layer b t k"]:
-        """Mean token of every block for each frame, as in `encode`."""
+        """Mean over the patches of a frame of every block's token, and of token times place: up, then right."""
         b, t = _checked(clip).shape[:2]
         self.grid.shape(*clip.frames.shape[1:4])
         moments = []
         for end in range(self.grid.tubelet, t + 1, self.grid.tubelet):
             tokens = self._tokens(clip.first(end), torch.ones(b, end, device=clip.frames.device))
             found = [tokens.without_registers(x) for x in self.denoiser.features(tokens)]
-            last = [x.view(b, end // self.grid.tubelet, -1, x.shape[1])[:, -1].mean(1) for x in found]
-            moments.append(torch.stack(last))
+            *last, place = (
+                x.view(b, end // self.grid.tubelet, -1, x.shape[1])[:, -1]
+                for x in (*found, tokens.without_registers(tokens.place))
+            )
+            up, right = place[..., 1:2], place[..., 2:]
+            moments.append(
+                torch.stack([torch.cat([x.mean(1), (up * x).mean(1), (right * x).mean(1)], -1) for x in last])
+            )
         return torch.stack(moments, 2).repeat_interleave(self.grid.tubelet, 2)
 
     def matrices(self) -> list[nn.Parameter]:

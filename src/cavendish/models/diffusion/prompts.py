@@ -22,6 +22,7 @@ from cavendish.motion import World
 from cavendish.video import Clip, Imagined
 
 MOST_PIXELS = 2**28  # of all frames of a batch: a typing mistake in a size must not ask for all memory
+IMAGE_TICK = 0.1  # s between an image and what fills its tubelet, which nobody will see
 
 
 @final
@@ -53,7 +54,7 @@ class Prompt:
         more = -len(self.film.time) % part
         if not more:
             return self
-        grown = extend(self.film, 0, more)
+        grown = extend(self.film, 0, more, None if len(self.film.time) > 1 else IMAGE_TICK)
         given = torch.cat([self.given, torch.zeros_like(self.given[:1]).expand(more, -1, -1)])
         start = torch.cat([self.start, self.start.new_zeros(more)])
         return replace(self, film=grown.film, given=given, start=start)

@@ -22,7 +22,7 @@ from cavendish.errors import BadInputError, unknown
 
 NUMBER = re.compile(r"(?<![\w.^-])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
 TOKEN = re.compile(rf"1/s|{NUMBER.pattern}|[a-z][\w/^-]*|,")
-SILENT = re.compile(r"[\s.:=]*")
+SILENT = re.compile(r"[\s.:;=]*")
 WAVES = 16
 SPACING = 0.1  # s between words
 
