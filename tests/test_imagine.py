@@ -69,7 +69,7 @@ MISTAKES = {
     "--size 0 16": "expected more than 0",
     "--caption radius_1,_velocty_2": "did you mean 'velocity'",
     f"--caption {'radius_' * 70}": "expected at most 64",
-    "--clip FILM --image IMAGE": "expected one of them",
+    "--clip FILM --image IMAGE": "expected one of --image and --clip",
     "--clip FILM --size 16 16": "no --size",
     "--clip FILM --duration 1": "extend 32 frames by 0 and -22",
     "--clip FILM --how join --then THEN": "-32 between",

@@ -1,10 +1,10 @@
 """What a model's features know: position, velocity and mass read out of every layer by a linear probe.
 
     y = W f' + y0,  f' = (f - mean) / spread,  W = argmin |y - y0 - W f'|^2 + penalty n |W|^2   (Hoerl & Kennard 1970)
-through one singular value decomposition f' = U diag(s) V^T. The penalty is the one with which the even clips foretell
-the odd ones (frames of one clip are too alike to be held out singly); then the probe is fitted on all of them, and
-judged on yet other clips: 1 - (squared error) / (variance), and the rms error in SI units. A linear probe has no
-power to compute: what it finds, the layer holds.
+over n samples. The penalty is the one with which the even clips foretell the odd ones (frames of one clip are too
+alike to be held out singly); then the probe is fitted on all of them, and judged on yet other clips: 1 - (squared
+error) / (variance), and the rms error in SI units. A linear probe has no power to compute: what it finds, the layer
+holds.
 """
 
 from dataclasses import dataclass
@@ -34,13 +34,14 @@ class Probe:
 
 def fit_probe(features: Float[np.ndarray, "*b k"], target: Float[np.ndarray, "*b q"], penalty: float) -> Probe:
     """Fit a probe by ridge regression."""
-    x, y = features.reshape(-1, features.shape[-1]), target.reshape(-1, target.shape[-1])
+    x, y = features.reshape(-1, features.shape[-1]).astype(np.float64), target.reshape(-1, target.shape[-1])
     if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise BadInputError(f"a probe of {len(x)} samples: expected 2 or more, all of them finite")
     mean, spread = x.mean(0), x.std(0)
     spread = np.where(spread > 1e-9 * max(float(spread.max()), 1e-30), spread, np.inf)  # a dead feature says nothing
-    u, s, vt = np.linalg.svd((x - mean) / spread, full_matrices=False)
-    weight = vt.T @ ((s / (s**2 + penalty * len(x)))[:, None] * (u.T @ (y - y.mean(0)))) / spread[:, None]
+    z = (x - mean) / spread
+    gram = z.T @ z / len(z) + penalty * np.eye(z.shape[1])
+    weight = np.linalg.solve(gram, z.T @ (y - y.mean(0)) / len(z)) / spread[:, None]
     return Probe(weight, y.mean(0) - mean @ weight)
 
 
