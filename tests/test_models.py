@@ -16,6 +16,7 @@ from cavendish.models.blocks.attention import Attention, rotations
 from cavendish.models.diffusion import Diffusion, Mixture
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import frame_errors, noised
+from cavendish.models.diffusion.packing import together
 from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack, patchify, rowwise, unpatchify
 from cavendish.scenes import UniformMotion
 from cavendish.training import seeded
@@ -122,29 +123,17 @@ def packed(clip: Clip, generator: torch.Generator) -> Tokens:
     return noised(pack(patches, level, setting, GRID), generator)
 
 
-def joined(parts: list[Tokens]) -> Tokens:
-    """Join packed lists into one."""
-    return Tokens(
-        torch.cat([p.patch for p in parts]),
-        torch.cat([p.place for p in parts]),
-        torch.cat([p.level for p in parts]),
-        sum((p.row_patches for p in parts), ()),
-        sum((p.clip_lengths for p in parts), ()),
-        GRID.registers,
-    )
-
-
 def test_clips_of_any_size_packed_together_equal_each_alone(model: Diffusion) -> None:
     parts = [packed(clips(n, side, frames), seeded(side)) for n, side, frames in ((2, 16, 32), (1, 32, 8), (2, 24, 4))]
-    together = model.denoiser(joined(parts))
+    mixed = model.denoiser(together(parts))
     alone = torch.cat([model.denoiser(part) for part in parts])
-    assert (together - alone).abs().max() < 1e-5
+    assert (mixed - alone).abs().max() < 1e-5
 
 
 def test_no_token_of_one_clip_sees_another(model: Diffusion) -> None:
     parts = [packed(clips(1, 16, 8), seeded(0)), packed(clips(1, 24, 8), seeded(1))]
     parts[0].patch.requires_grad_(True)
-    model.denoiser(joined(parts))[len(parts[0].patch) :].square().sum().backward()
+    model.denoiser(together(parts))[len(parts[0].patch) :].square().sum().backward()
     assert parts[0].patch.grad is not None
     assert parts[0].patch.grad.abs().max() == 0
 

@@ -1,7 +1,8 @@
 """Frozen values <-> JSON, driven by their type hints alone: no second list of names, unknown keys refused.
 
 A dataclass becomes an object of its fields; where the hint is a union of dataclasses, `type` names the member.
-A number that is not finite becomes null and comes back as NaN.
+A number that is not finite becomes null and comes back as NaN. A field marked `LATER` came after values had been
+stored: while it has its default it is left out, so that what was stored before is still read, and hashes stay.
 """
 
 import math
@@ -13,12 +14,14 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from cavendish.errors import BadInputError, unknown
 
 T = TypeVar("T")
+LATER = {"later": True}  # metadata of a dataclass field
 
 
 def to_json(value: Any) -> Any:
     """Turn a frozen value into plain JSON types."""
     if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        held = [(field, getattr(value, field.name)) for field in fields(value)]
+        named = {f.name: to_json(part) for f, part in held if "later" not in f.metadata or part != f.default}
         return {"type": type(value).__name__, **named}
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
@@ -78,11 +81,12 @@ def _read_dataclass(kind: Any, content: Any, where: str) -> Any:
         raise BadInputError(f"{where}: expected an object, got {type(content).__name__}")
     hints = get_type_hints(kind, include_extras=True)
     names = [field.name for field in fields(kind)]
+    later = [field.name for field in fields(kind) if "later" in field.metadata]
     given = {key: value for key, value in content.items() if key != "type"}
     for key in given:
         if key not in names:
             raise unknown(f"field of {where}", key, names)
     for name in names:
-        if name not in given:
+        if name not in given and name not in later:
             raise BadInputError(f"{where}: field '{name}' is missing")
     return kind(**{key: _read(hints[key], value, f"{where}.{key}") for key, value in given.items()})

@@ -1,5 +1,6 @@
 """Records of video: what a model is shown and what it answers. Axis legend: see `motion`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Float, UInt8
@@ -17,9 +18,10 @@ class Clip:
     world: World  # metres across and up the frame
     trajectory: Trajectory | None = None  # the truth, where it is known; models never look at it
     actions: Float[Tensor, "*b t a"] | None = None  # the buttons pressed, where known; kept apart from learning
+    told: Callable[[], tuple[str, ...]] | None = None  # makes a caption for every clip, where one is asked for
 
     def first(self, count: int) -> "Clip":
-        """Keep the first `count` frames: the context that a model is given."""
+        """Keep the first `count` frames: the context that a model is given. Captions tell the rest, so they go."""
         return Clip(self.frames[..., :count, :, :, :], self.time[:count], self.world)
 
 

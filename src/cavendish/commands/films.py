@@ -27,14 +27,15 @@ def check_request(count: int, folder: Path) -> None:
 def commit_films(
     folder: Path,
     frames: UInt8[np.ndarray, "b t h w c"],
-    truth: Trajectory,
+    truth: Trajectory | None,
     scene: Scene,
     kind: Format,
     actions: Float[np.ndarray, "b t a"] | None = None,
 ) -> None:
-    """Write all films of a folder, or none."""
+    """Write all films of a folder, or none; dreams of no true motion have no states."""
     with committed_folder(folder) as private:
         for number, film in enumerate(frames):
             write_clip(film, private / f"clip_{number:04d}", kind, 1 / scene.step)
         contact_sheet(frames).save(private / "sheet.png")
-        write_states(private / "states.npz", truth, scene, actions)
+        if truth is not None:
+            write_states(private / "states.npz", truth, scene, actions)

@@ -1,22 +1,27 @@
 """`cavendish imagine RUN`: let a trained model continue true beginnings, and save what it dreams.
 
+With --image, --clip, --caption, --size, --duration or --how it answers a prompt instead (`prompting`).
+
 `cavendish imagine KIT --pipeline FOLDER` lets an image-to-video pipeline answer a prompt kit.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tyro
 
 from cavendish.artefact import committed_folder
 from cavendish.commands.films import Format, check_request, commit_films
+from cavendish.commands.prompting import Asked, answer
 from cavendish.data import Split
 from cavendish.data.kit import read_kit
 from cavendish.data.media import write_clip
 from cavendish.errors import BadInputError
 from cavendish.models.animator import Animator
+from cavendish.models.diffusion import Diffusion
 from cavendish.studies import load, read_study
 from cavendish.training import seeded
 
@@ -30,7 +35,7 @@ class Options:
     pipeline: Path | None = None
     """Folder of a diffusers image-to-video pipeline that answers the kit (extra `diffusers`)."""
     steps: int | None = None
-    """With --pipeline: denoising steps; by default the pipeline's own."""
+    """With --pipeline or a prompt: denoising steps; by default the pipeline's or the run's own."""
     region: str = "interpolation"
     """Where the beginnings are drawn from."""
     count: int = 8
@@ -41,6 +46,7 @@ class Options:
     """Lossless H.264 in RGB, animated GIF, or one folder of PNG images per clip."""
     seed: int = 1
     """Seed of the beginnings and of the dream."""
+    asked: Annotated[Asked, tyro.conf.arg(name="")] = field(default_factory=Asked)
 
 
 def main(arguments: list[str]) -> None:
@@ -53,6 +59,14 @@ def main(arguments: list[str]) -> None:
     check_request(options.count, options.out)
     model = load(options.run)
     scene = study.data.scene
+    if options.asked != Asked():
+        if not isinstance(model, Diffusion):
+            raise BadInputError(f"{options.run}: this model answers no prompts")
+        steps = study.model.steps if options.steps is None else options.steps
+        frames = answer(options.asked, study, model, options.count, (steps, options.seed))
+        commit_films(options.out, frames.numpy(), None, scene, options.format)
+        sys.stdout.write(f"{options.count} answers of {frames.shape[1]} frames in {options.out}\n")
+        return
     split = Split(scene, options.region, options.count, options.seed, study.data.picture, study.data.flip)
     clip = split.clips(np.arange(options.count))
     assert clip.trajectory is not None

@@ -20,7 +20,7 @@ from cavendish.motion import Trajectory
 from cavendish.scenes import SCENES, AnyScene, Factor, Scene, scene_named
 
 Style = Literal["terse", "numeric", "paraphrase"]
-DIGITS: dict[str, int] = {"terse": 2, "numeric": 7, "paraphrase": 3}
+DIGITS: dict[Style, int] = {"terse": 2, "numeric": 7, "paraphrase": 3}
 
 SYNONYMS = {
     "radius": ("radius", "size"),
@@ -176,3 +176,5 @@ def _about(scene: type[Scene]) -> str:
 _ALL = [factor for scene in SCENES for factor in scene.factors]
 UNITS = {word for factor in _ALL for word in _unit(factor).split()}
 VOCABULARY = {*UNITS, *MIRRORED, *FILLERS, *MEANING}.union(*({*_tokens(f), *_options(f)} for f in _ALL))
+_HEADS = " ".join(f"{scene.name()} {_about(scene)}" for scene in SCENES).lower()
+SPOKEN = tuple(sorted({*VOCABULARY, *WORD.findall(_HEADS)}))  # every word of every caption

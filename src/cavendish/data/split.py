@@ -9,6 +9,7 @@ never share a position by accident.
 import hashlib
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -73,7 +74,7 @@ class Split:
         batch = self.clips(np.array([index]))
         assert batch.trajectory is not None
         actions = None if batch.actions is None else batch.actions[0]
-        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0], actions)
+        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0], actions, batch.told)
 
     def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
         """Make a batch of clips, in the order of the indices."""
@@ -85,7 +86,19 @@ class Split:
             frames = backdrop.behind(drawing, frames, trajectory.time, [(split, int(i)) for i in indices])
         clock = torch.from_numpy(trajectory.time).float()
         pressed = None if actions is None else torch.from_numpy(actions).float()
-        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory, pressed)
+        told = partial(self._captions, trajectory, indices)
+        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory, pressed, told)
+
+    def _captions(self, trajectory: Trajectory, indices: Int[np.ndarray, " b"]) -> tuple[str, ...]:
+        """Describe every clip in a style and in words that are a function of the split and its index."""
+        from cavendish.data.captions import DIGITS, describe
+
+        styles, said = tuple(DIGITS), []
+        for number, index in enumerate(np.asarray(indices).tolist()):
+            rng = np.random.Generator(np.random.Philox(key=[self.seed, self._fingerprint()], counter=[0, 0, 1, index]))
+            style = styles[rng.integers(len(styles))]
+            said += describe(self.scene, trajectory[number : number + 1], style, rng)
+        return tuple(said)
 
     def trajectories(self, indices: Int[np.ndarray, " b"]) -> Trajectory:
         """Make the motion of a batch of clips without filming it."""

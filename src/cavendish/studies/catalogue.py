@@ -1,9 +1,12 @@
 """The studies that have a name. A new one is one value here."""
 
+from dataclasses import replace
+
 from cavendish.data import Picture, Split
+from cavendish.data.captions import SPOKEN
 from cavendish.errors import unknown
 from cavendish.models import DiffusionConfig
-from cavendish.models.diffusion import Mixture
+from cavendish.models.diffusion import Lexicon, Mixture
 from cavendish.scenes import AnyScene, Collision, Parabola, UniformMotion
 from cavendish.studies.study import Study
 from cavendish.training import TrainingConfig
@@ -12,6 +15,10 @@ from cavendish.training import TrainingConfig
 QUICK_PICTURE = Picture(32, 32)
 QUICK_MODEL = DiffusionConfig(size="pico", patch=8, tubelet=4, mixture=Mixture(leap=0.9, prefix=0.08))
 QUICK_TRAINING = TrainingConfig(steps=3600, batch=16, rate=1.5e-3, ema=0.995)
+
+# One model for every way of prompting, captions among them; its shares are not tuned yet.
+ANY_PROMPT = Mixture(leap=0.3, prefix=0.1, subset=0.4, whole=0.2, masked=0.05)
+TOLD_MODEL = replace(QUICK_MODEL, mixture=ANY_PROMPT, steps=4, text=Lexicon(SPOKEN))
 
 
 def _quick(name: str, scene: AnyScene) -> Study:
@@ -23,6 +30,7 @@ NAMED = (
     _quick("uniform-quick", UniformMotion()),
     _quick("parabola-quick", Parabola()),
     _quick("collision-quick", Collision()),
+    replace(_quick("uniform-prompts", UniformMotion()), model=TOLD_MODEL),
 )
 STUDIES = {study.name: study for study in NAMED}
 

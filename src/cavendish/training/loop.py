@@ -135,7 +135,9 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
 
 def _batch(split: Split, step: int, batch: int, device: torch.device) -> Clip:
     clip = split.clips((np.arange(batch) + step * batch) % split.size)
-    return clip if device.type == "cpu" else Clip(clip.frames.to(device), clip.time.to(device), clip.world)
+    if device.type == "cpu":
+        return clip
+    return Clip(clip.frames.to(device), clip.time.to(device), clip.world, told=clip.told)
 
 
 def _device(model: WorldModel) -> torch.device:

@@ -1,6 +1,9 @@
 """The video diffusion transformer."""
 
+from cavendish.models.diffusion import prompts
 from cavendish.models.diffusion.model import Diffusion, DiffusionConfig
 from cavendish.models.diffusion.objective import Mixture
+from cavendish.models.diffusion.sampler import Sampling
+from cavendish.models.diffusion.text import Lexicon
 
-__all__ = ["Diffusion", "DiffusionConfig", "Mixture"]
+__all__ = ["Diffusion", "DiffusionConfig", "Lexicon", "Mixture", "Sampling", "prompts"]

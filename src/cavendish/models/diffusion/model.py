@@ -1,12 +1,11 @@
 """A Sora-style video diffusion transformer on pixel patches, as a world model.
 
-Learn: noise some frames, ask for the clean ones (`objective`). Imagine: give the context clean and the
-future as noise, then walk every frame from its level to the next along
-    z' = z + (level' - level) (x_hat - z) / (1 - level)                     (Euler on the flow)
-for the rows of a schedule, a table of steps x frames of levels. One step from pure noise answers with
+Learn: noise some frames, ask for the clean ones (`objective`). Imagine: say which pixels are given (`prompts`), start
+the rest as noise, and walk every frame from its level to the next (`sampler`). One step from pure noise answers with
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
@@ -14,9 +13,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from cavendish.codec import LATER
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
+from cavendish.models.diffusion.packing import Parting, together
+from cavendish.models.diffusion.prompts import Prompt, extend
+from cavendish.models.diffusion.sampler import Path, Sampling, guided, walk
+from cavendish.models.diffusion.text import Lexicon, Words
 from cavendish.models.diffusion.tokens import (
     Grid,
     Setting,
@@ -30,7 +34,7 @@ from cavendish.models.diffusion.tokens import (
 from cavendish.models.world_model import WorldModel
 from cavendish.video import Clip, Imagined
 
-FLOOR = 0.05  # smallest 1 - level that a step divides by (Li & He 2025, JiT)
+SEEN = 0.25  # share of patches that a masked clip shows
 
 
 @final
@@ -44,6 +48,7 @@ class DiffusionConfig:
     registers: int = 1  # per row of patches
     mixture: Mixture = field(default_factory=Mixture)
     steps: int = 1  # denoising steps of one imagination
+    text: Lexicon | None = field(default=None, metadata=LATER)  # the words of captions; none: it reads none
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not exist."""
@@ -67,41 +72,62 @@ class Diffusion(WorldModel):
         super().__init__()
         self.config = config
         self.grid = Grid(config.tubelet, config.patch, config.registers)
-        self.denoiser = Denoiser(SIZES[config.size], 3 * config.tubelet * config.patch**2, config.registers)
+        values = 3 * config.tubelet * config.patch**2
+        self.denoiser = Denoiser(SIZES[config.size], values, config.registers, config.text)
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Weighted squared error of the predicted clean frames."""
-        frames = _checked(clip)
-        level = self.config.mixture.levels(frames.shape[0], frames.shape[1], generator)
-        clean = self._tokens(clip, level)
+        return self.loss_together((clip,), generator)
+
+    def loss_together(
+        self, clips: Sequence[Clip], generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Return the loss of batches of different sizes, durations and rates in one step; every row counts alike."""
+        mixture = self.config.mixture
+        clean = together([self._asked(clip, generator) for clip in clips])
+        if mixture.masked and bool(torch.rand((), generator=generator, device=generator.device) < mixture.masked):
+            seen = torch.rand(len(clean.patch), generator=generator, device=generator.device) < SEEN
+            hidden = replace(clean, level=torch.zeros_like(clean.level))
+            clean = Parting.of(hidden, seen).parted(hidden)
         error = frame_errors(self.denoiser(noised(clean, generator)), clean)
-        by_row = error.view(*clean.level.shape[:1], -1, self.grid.tubelet).mean(1)  # rows of equal clips are equal
-        loss = (self.config.mixture.weight(clean.level) * by_row).mean()
+        by_row = rowwise(lambda part: part.mean(1, keepdim=True), clean.runs(0), (error,))
+        loss = (mixture.weight(clean.level) * by_row).mean()
         leap = by_row.detach()[clean.level == 0.0]
         return loss, {"leap_mse": float(leap.mean()) if leap.numel() else float("nan")}
 
     @torch.no_grad()
     def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
         """Walk the future from noise to frames; where it does not fill the last tubelet, dream on and cut."""
-        given = _checked(context)
-        b, known = given.shape[:2]
+        known = _checked(context).shape[1]
         if known < 2 or horizon < 1:
             raise BadInputError(f"imagine needs 2 frames of context or more and a horizon, got {known} and {horizon}")
         dreamt = horizon + -(known + horizon) % self.grid.tubelet
-        step = context.time[-1] - context.time[-2]
-        clock = torch.cat([context.time, context.time[-1] + step * torch.arange(1, dreamt + 1, device=step.device)])
-        blank = given.new_zeros(b, dreamt, *given.shape[2:])
-        whole = Clip(torch.cat([given, blank], 1), clock, context.world)
-        schedule = self._schedule(b, known, dreamt, given.device)
-        z = noised(self._tokens(whole, schedule[0]), generator)
-        for following in schedule[1:]:
-            z = _stepped(z, self.denoiser(z), level_rows(following, self.grid))
-        rows = z.patch.view(b, (known + dreamt) // self.grid.tubelet, -1, z.patch.shape[1])
-        video = unpatchify(rows, self.grid, given.shape[2], given.shape[3])
+        return _cut(self.dream(extend(context, 0, dreamt), generator), known + horizon)
+
+    @torch.no_grad()
+    def dream(self, asked: Prompt, generator: torch.Generator, how: Sampling | None = None) -> Imagined:
+        """Answer any prompt; what is given stays to the last bit."""
+        how = how or Sampling(self.config.steps)
+        whole = asked.padded(self.grid.tubelet)
+        b, t, h, w, _ = whole.film.frames.shape
+        levels = [level.expand(b, -1) for level in whole.schedule(how.steps)]
+        clean = self._tokens(whole.film, levels[0], self._words(asked.captions))
+        rows = [level_rows(level, self.grid) for level in levels]
+        path, parting = Path(clean, tuple(rows[1:])), None
+        if bool((whole.given & (whole.start < 1)[:, None, None]).any()):  # some pixels of a frame that is not whole
+            kept = patchify(whole.given[None, ..., None].expand(b, -1, -1, -1, 3), self.grid).flatten(0, 2)
+            parting = Parting.of(clean, kept.all(1))
+            following = tuple(parting.levels(row) for row in rows[1:])
+            path = Path(parting.parted(clean), following, kept[parting.order])
+        if asked.ring:
+            path = replace(path, turns=self._turns(asked, how.steps))
+        z = walk(guided(self.denoiser, how, generator), path, generator).patch
+        z = z if parting is None else parting.joined(z)
+        video = unpatchify(z.view(b, t // self.grid.tubelet, -1, z.shape[1]), self.grid, h, w)
         frames = ((video.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        frames[:, :known] = given
-        total = known + horizon
-        return Imagined(frames[:, :total], None, clock[:total], context.world, known)
+        frames = torch.where(whole.given[..., None], whole.film.frames, frames)
+        context = int(whole.given.all(2).all(1).long().cumprod(0).sum())
+        return _cut(Imagined(frames, None, whole.film.time, whole.film.world, context), len(asked.film.time))
 
     @torch.no_grad()
     def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
@@ -116,14 +142,26 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
         """Mean token of the middle block for each frame, from a window that ends with that frame."""
+        return self.layers(clip)[len(self.denoiser.blocks) // 2, ..., : self.denoiser.shape.width]
+
+    @torch.no_grad()
+    def layers(self, clip: Clip) -> Float[Tensor, "layer b t k"]:
+        """Mean over the patches of a frame of every block's token, and of token times place: up, then right."""
         b, t = _checked(clip).shape[:2]
-        middle = len(self.denoiser.blocks) // 2
-        features = []
+        self.grid.shape(*clip.frames.shape[1:4])
+        moments = []
         for end in range(self.grid.tubelet, t + 1, self.grid.tubelet):
             tokens = self._tokens(clip.first(end), torch.ones(b, end, device=clip.frames.device))
-            x = tokens.without_registers(self.denoiser.features(tokens)[middle])
-            features.append(x.view(b, end // self.grid.tubelet, -1, x.shape[1])[:, -1].mean(1))
-        return torch.stack(features, 1).repeat_interleave(self.grid.tubelet, 1)
+            found = [tokens.without_registers(x) for x in self.denoiser.features(tokens)]
+            *last, place = (
+                x.view(b, end // self.grid.tubelet, -1, x.shape[1])[:, -1]
+                for x in (*found, tokens.without_registers(tokens.place))
+            )
+            up, right = place[..., 1:2], place[..., 2:]
+            moments.append(
+                torch.stack([torch.cat([x.mean(1), (up * x).mean(1), (right * x).mean(1)], -1) for x in last])
+            )
+        return torch.stack(moments, 2).repeat_interleave(self.grid.tubelet, 2)
 
     def matrices(self) -> list[nn.Parameter]:
         """Return the weights of attention and feed-forward layers."""
@@ -133,25 +171,48 @@ class Diffusion(WorldModel):
         """Count three forward passes: one forward, two for the gradients of inputs and weights."""
         b, t, h, w, _ = clip.frames.shape
         nt, nh, nw = self.grid.shape(t, h, w)
-        return 3 * self.denoiser.flops((nt * (self.config.registers + nh * nw),) * b, b * nt)
+        film = nt * (self.config.registers + nh * nw)
+        words = self._words(None if clip.told is None or self.config.text is None else clip.told())
+        counts = (0,) * b if words is None else words.counts
+        return 3 * self.denoiser.flops(tuple(film + count for count in counts), b * nt, sum(counts))
 
-    def _tokens(self, clip: Clip, level: Float[Tensor, "b t"]) -> Tokens:
+    def _asked(self, clip: Clip, generator: torch.Generator) -> Tokens:
+        """Pack training clips at levels drawn from the mixture, some without their captions."""
+        b, t = _checked(clip).shape[:2]
+        level = self.config.mixture.levels(b, t, generator)
+        if self.config.text is None or clip.told is None:
+            return self._tokens(clip, level)
+        kept = torch.rand(b, generator=generator, device=generator.device) >= self.config.mixture.silent
+        return self._tokens(clip, level, self.config.text.read(clip.told()).keeping(kept.tolist()))
+
+    def _words(self, captions: tuple[str, ...] | None) -> Words | None:
+        """Read captions, or refuse them where none was ever learnt."""
+        if captions is None:
+            return None
+        if self.config.text is None:
+            raise BadInputError("this model was trained without captions and understands none")
+        return self.config.text.read(captions)
+
+    def _turns(self, asked: Prompt, steps: int) -> tuple[int, ...]:
+        rows, rest = divmod(len(asked.film.time), self.grid.tubelet)
+        if rest or len(asked.ring) != steps:
+            raise BadInputError(
+                f"a loop of {len(asked.film.time)} frames turned {len(asked.ring)} times: expected a multiple of "
+                f"{self.grid.tubelet} frames and as many turns as steps, {steps}"
+            )
+        return tuple(turn * rows // 1000 for turn in asked.ring)
+
+    def _tokens(self, clip: Clip, level: Float[Tensor, "b t"], words: Words | None = None) -> Tokens:
         """Pack clean frames; bytes are cut first, since a quarter of the memory moves."""
         patches = (patchify(clip.frames, self.grid) * (1 / 127.5)).sub_(1.0)
-        return pack(patches, level, Setting(clip.time, clip.world, *clip.frames.shape[2:4]), self.grid)
-
-    def _schedule(self, clips: int, known: int, dreamt: int, device: torch.device) -> list[Float[Tensor, "b t"]]:
-        """Return the levels of every frame at the start and after each step: the context clean, the future rising."""
-        levels = torch.linspace(0, 1, self.config.steps + 1, device=device)
-        clean = torch.ones(known, device=device)
-        return [torch.cat([clean, level.expand(dreamt)]).expand(clips, -1) for level in levels]
+        packed = pack(patches, level, Setting(clip.time, clip.world, *clip.frames.shape[2:4]), self.grid)
+        return packed if words is None else replace(packed, words=words)
 
 
-def _stepped(z: Tokens, x_hat: Float[Tensor, "s p"], following: Float[Tensor, "row tubelet"]) -> Tokens:
-    """Move every frame from its level to the following one; what does not rise stays."""
-    stride = ((following - z.level) / (1 - z.level).clamp(min=FLOOR)).clamp(0.0, 1.0)
-    moved = rowwise(torch.lerp, z.runs(0), (z.by_frame(z.patch), z.by_frame(x_hat)), (stride[..., None],))
-    return replace(z, patch=moved.flatten(1), level=following)
+def _cut(imagined: Imagined, count: int) -> Imagined:
+    """Keep the first frames."""
+    assert imagined.frames is not None
+    return replace(imagined, frames=imagined.frames[:, :count], time=imagined.time[:count])
 
 
 def _checked(clip: Clip) -> UInt8[Tensor, "b t h w c"]:

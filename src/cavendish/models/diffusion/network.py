@@ -10,6 +10,7 @@ The modulation is computed per row (a clip's tubelet) and broadcast over its tok
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate, groupby
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.models.blocks.attention import Attention, rotations
+from cavendish.models.diffusion.text import WAVES, Lexicon, WordEmbedding, Words, spliced, unspliced
 from cavendish.models.diffusion.tokens import Runs, Tokens, rowwise
 
 LEVEL_FEATURES = 256
@@ -75,9 +77,9 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """Noised patches in, clean patches out."""
+    """Noised patches in, clean patches out; captions, where there is a lexicon, stand beside them."""
 
-    def __init__(self, shape: Shape, patch_values: int, registers: int) -> None:
+    def __init__(self, shape: Shape, patch_values: int, registers: int, lexicon: Lexicon | None = None) -> None:
         super().__init__()
         width = shape.width
         bottleneck = min(128, width)
@@ -95,6 +97,7 @@ class Denoiser(nn.Module):
         nn.init.zeros_(self.head.weight)
         with torch.no_grad():
             self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open
+        self.words = None if lexicon is None else WordEmbedding(lexicon, width)
 
     def forward(self, tokens: Tokens) -> Float[Tensor, "m p"]:
         """Predict every clean patch."""
@@ -103,15 +106,31 @@ class Denoiser(nn.Module):
         return self.head(_modulated(x, 1 + scale, shift))  # type: ignore[no-any-return]
 
     def features(self, tokens: Tokens) -> list[Float[Tensor, "s k"]]:
-        """Return the token features after every block."""
+        """Return the features of patches and registers after every block."""
         x = tokens.with_registers(self.embed_out(self.embed_in(tokens.patch)), self.register)
-        turn = rotations(tokens.place, self.shape.heads, self.shape.width // self.shape.heads)
         level = self.modulation(self._level(tokens.level)).unflatten(-1, (6, -1))
-        runs, features = tokens.runs(tokens.registers), []
+        place, runs, lengths = tokens.place, tokens.runs(tokens.registers), tokens.clip_lengths
+        said = tokens.words
+        if said is not None:
+            assert self.words is not None
+            x = spliced(self.words(said), said.counts, x, tokens.clip_lengths)
+            level = self._word_rows(said, level, tokens)
+            starts = place[[0, *accumulate(lengths[:-1])], 0]
+            place = spliced(said.places(starts), said.counts, place, tokens.clip_lengths)
+            runs = _runs_with_words(tokens, said)
+            lengths = tuple(n + words for n, words in zip(lengths, said.counts, strict=True))
+        turn = rotations(place, self.shape.heads, self.shape.width // self.shape.heads)
+        features = []
         for block in self.blocks:
-            x = block(x, level, turn, runs, tokens.clip_lengths)
-            features.append(x)
+            x = block(x, level, turn, runs, lengths)
+            features.append(x if said is None else unspliced(x, said.counts, tokens.clip_lengths))
         return features
+
+    def _word_rows(self, said: Words, level: Float[Tensor, "row 6 k"], tokens: Tokens) -> Float[Tensor, "rows 6 k"]:
+        """Put a row of level 1 before the rows of every clip that has a caption."""
+        clean = self.modulation(self._level(torch.ones_like(tokens.level[:1]))).unflatten(-1, (6, -1))
+        spoken = [int(count > 0) for count in said.counts]
+        return spliced(clean.expand(sum(spoken), -1, -1), spoken, level, tokens.clip_rows)
 
     def _level(self, level: Float[Tensor, "row tubelet"]) -> Float[Tensor, "row k"]:
         pairs = LEVEL_FEATURES // 2 // level.shape[1]
@@ -120,15 +139,26 @@ class Denoiser(nn.Module):
         wave = torch.cat([angle.cos(), angle.sin()], -1)
         return self.level(F.pad(wave, (0, LEVEL_FEATURES - wave.shape[1])))  # type: ignore[no-any-return]
 
-    def flops(self, clip_lengths: tuple[int, ...], rows: int) -> float:
-        """Count the operations of a forward pass exactly in its matrix products (a multiply-add is 2)."""
+    def flops(self, clip_lengths: tuple[int, ...], rows: int, words: int = 0) -> float:
+        """Count the operations of a forward pass exactly in its matrix products (a multiply-add is 2).
+
+        `clip_lengths` are all tokens per clip, `words` of them together words, and `rows` the rows of film.
+        """
         width, hidden = self.shape.width, 8 * self.shape.width // 3
         per_token = self.shape.depth * (4 * width**2 + 3 * width * hidden)
         per_patch = sum(m.weight.numel() for m in (self.embed_in, self.embed_out, self.head))
-        patches = sum(clip_lengths) - rows * len(self.register)
+        patches = sum(clip_lengths) - words - rows * len(self.register)
         per_row = LEVEL_FEATURES * width + width**2 + 6 * width**2
+        told = words * (2 * WAVES + 1) * width + (per_row if words else 0)
         attention = sum(2 * length**2 * width for length in clip_lengths) * self.shape.depth
-        return 2.0 * (sum(clip_lengths) * per_token + patches * per_patch + rows * per_row + attention)
+        return 2.0 * (sum(clip_lengths) * per_token + patches * per_patch + rows * per_row + attention + told)
+
+
+def _runs_with_words(tokens: Tokens, said: Words) -> Runs:
+    film, rows = iter(tokens.row_patches), []
+    for words, count in zip(said.counts, tokens.clip_rows, strict=True):
+        rows += [words] * (words > 0) + [tokens.registers + next(film) for _ in range(count)]
+    return tuple((len(list(run)), length) for length, run in groupby(rows))
 
 
 def _modulated(x: Float[Tensor, "... k"], scale: Float[Tensor, "... k"], shift: Float[Tensor, "... k"]) -> Tensor:

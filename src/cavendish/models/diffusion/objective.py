@@ -8,17 +8,27 @@ The mixture of levels per frame buys the abilities (diffusion forcing, Chen et a
     leap         a clean prefix, pure noise after it: what the first step of every imagination meets
     prefix       a clean prefix, one shared level after it
     independent  a level of its own for every frame
+and, where a study asks for every way of prompting,
+    subset       a clean beginning, end, both, single frame or scattered frames; one level or pure noise elsewhere
+    whole        one level for all frames, half of the time pure noise
+    masked       (whole batches) most patches hidden, the rest clean: a masked autoencoder
+    silent       captions left out, so that guidance has something to compare with
+In some `subset` clips what would be given is noise instead: who has met a lost past can be guided by a kept one.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cavendish.codec import LATER
+from cavendish.errors import BadInputError
 from cavendish.models.diffusion.tokens import Tokens, rowwise
+
+FORGOTTEN = 0.15  # share of `subset` clips whose given frames are lost
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,19 @@ class Mixture:
     mean: float = -1.0  # of the logit-normal level
     spread: float = 1.2
     cap: float = 4.0
+    subset: float = field(default=0.0, metadata=LATER)
+    whole: float = field(default=0.0, metadata=LATER)
+    masked: float = field(default=0.0, metadata=LATER)
+    silent: float = field(default=0.1, metadata=LATER)
+
+    def __post_init__(self) -> None:
+        """Refuse shares that do not add up."""
+        shares = (self.leap, self.prefix, self.subset, self.whole)
+        if min(*shares, self.masked, self.silent) < 0 or max(sum(shares) - 1e-9, self.masked, self.silent) > 1:
+            raise BadInputError(
+                f"mixture: shares leap {self.leap}, prefix {self.prefix}, subset {self.subset}, whole {self.whole}, "
+                f"masked {self.masked}, silent {self.silent}: expected 0 or more, the first four at most 1 together"
+            )
 
     def levels(self, clips: int, frames: int, generator: torch.Generator) -> Float[Tensor, "b t"]:
         """Draw the noise level of every frame."""
@@ -41,12 +64,35 @@ class Mixture:
         question = torch.rand(clips, 1, generator=generator, device=device)
         shared = torch.where(question < self.leap, torch.zeros_like(shared), shared)
         shared[:, : self.context] = 1.0
-        return torch.where(question < self.leap + self.prefix, shared, independent)
+        levels = torch.where(question < self.leap + self.prefix, shared, independent)
+        if self.subset + self.whole == 0.0:
+            return levels
+        one = independent[:, -1:] * (torch.rand(clips, 1, generator=generator, device=device) < 0.5)
+        given = _subsets(clips, frames, generator)
+        lost = torch.rand(clips, 1, generator=generator, device=device) < FORGOTTEN
+        told = torch.where(given, torch.where(lost, 0.0, 1.0), one)
+        levels = torch.where(question >= 1 - self.subset - self.whole, one.expand_as(levels), levels)
+        return torch.where(question >= 1 - self.subset, told, levels)
 
     def weight(self, level: Float[Tensor, "*row tubelet"]) -> Float[Tensor, "*row tubelet"]:
         """Return the loss weight of every frame; clean frames were given, so they teach nothing."""
         weight = (1 / (1 - level).clamp(min=1e-3) ** 2).clamp(max=self.cap)
         return torch.where(level < 1.0, weight, torch.zeros_like(weight))
+
+
+def _subsets(clips: int, frames: int, generator: torch.Generator) -> Bool[Tensor, "b t"]:
+    """Draw which frames are given; at least one never is."""
+    device = generator.device
+    cut = torch.rand(clips, 2, generator=generator, device=device).sort(1).values.mul(frames).long()
+    kind = torch.randint(5, (clips, 1), generator=generator, device=device)
+    scattered = torch.rand(clips, frames, generator=generator, device=device)
+    share = torch.rand(clips, 1, generator=generator, device=device)
+    at, first, last = torch.arange(frames, device=device), cut[:, :1], cut[:, 1:]
+    before, after = at < first, at > last
+    given = torch.stack(
+        [before, after, before | after, (at == first) & (frames > 1), (scattered < share) & (at != last)]
+    )
+    return given.gather(0, kind[None].expand(1, clips, frames))[0]
 
 
 def noised(tokens: Tokens, generator: torch.Generator) -> Tokens:

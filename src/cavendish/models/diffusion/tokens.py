@@ -18,6 +18,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from cavendish.errors import BadInputError
+from cavendish.models.diffusion.text import Words
 from cavendish.motion import World
 
 
@@ -82,8 +83,15 @@ class Tokens:
     place: Float[Tensor, "s 3"]  # s, m, m
     level: Float[Tensor, "row tubelet"]  # noise level of every frame of every row
     row_patches: tuple[int, ...]  # patches per row
-    clip_lengths: tuple[int, ...]  # tokens per clip, registers included
+    clip_rows: tuple[int, ...]  # rows per clip
     registers: int  # per row
+    words: Words | None = None  # captions
+
+    @property
+    def clip_lengths(self) -> tuple[int, ...]:
+        """Return the tokens of every clip, registers included, words not."""
+        rows = iter(self.row_patches)
+        return tuple(sum(self.registers + next(rows) for _ in range(count)) for count in self.clip_rows)
 
     def by_frame(self, patch: Float[Tensor, "m p"]) -> Float[Tensor, "m tubelet q"]:
         """Split the values of every patch by the frame of its tubelet."""
@@ -126,7 +134,7 @@ def pack(patches: Float[Tensor, "b row m p"], level: Float[Tensor, "b t"], setti
         place=_places(setting, grid).repeat(b, 1).to(patches.device),
         level=level_rows(level, grid),
         row_patches=(space,) * (b * nt),
-        clip_lengths=(nt * (grid.registers + space),) * b,
+        clip_rows=(nt,) * b,
         registers=grid.registers,
     )
 

@@ -1,0 +1,86 @@
+"""What a model's features know: position, velocity and mass read out of every layer by a linear probe.
+
+    y = W f' + y0,  f' = (f - mean) / spread,  W = argmin |y - y0 - W f'|^2 + penalty n |W|^2   (Hoerl & Kennard 1970)
+over n samples. The penalty is the one with which the even clips foretell the odd ones (frames of one clip are too
+alike to be held out singly); then the probe is fitted on all of them, and judged on yet other clips: 1 - (squared
+error) / (variance), and the rms error in SI units. A linear probe has no power to compute: what it finds, the layer
+holds.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from cavendish.errors import BadInputError
+from cavendish.motion import Trajectory
+
+PENALTIES = np.logspace(-6, 3, 19)
+
+
+@final
+@dataclass(frozen=True)
+class Probe:
+    """A linear map from features to quantities."""
+
+    weight: Float[np.ndarray, "k q"]
+    offset: Float[np.ndarray, " q"]
+
+    def read(self, features: Float[np.ndarray, "*b k"]) -> Float[np.ndarray, "*b q"]:
+        """Read the quantities."""
+        return np.asarray(features @ self.weight + self.offset)
+
+
+def fit_probe(features: Float[np.ndarray, "*b k"], target: Float[np.ndarray, "*b q"], penalty: float) -> Probe:
+    """Fit a probe by ridge regression."""
+    x, y = features.reshape(-1, features.shape[-1]).astype(np.float64), target.reshape(-1, target.shape[-1])
+    if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise BadInputError(f"a probe of {len(x)} samples: expected 2 or more, all of them finite")
+    mean, spread = x.mean(0), x.std(0)
+    spread = np.where(spread > 1e-9 * max(float(spread.max()), 1e-30), spread, np.inf)  # a dead feature says nothing
+    z = (x - mean) / spread
+    gram = z.T @ z / len(z) + penalty * np.eye(z.shape[1])
+    weight = np.linalg.solve(gram, z.T @ (y - y.mean(0)) / len(z)) / spread[:, None]
+    return Probe(weight, y.mean(0) - mean @ weight)
+
+
+def choose_probe(features: Float[np.ndarray, "b t k"], target: Float[np.ndarray, "b t q"]) -> Probe:
+    """Fit a probe with the penalty that carries over best from one half of the clips to the other."""
+    errors = [
+        ((fit_probe(features[::2], target[::2], penalty).read(features[1::2]) - target[1::2]) ** 2).mean()
+        for penalty in PENALTIES
+    ]
+    return fit_probe(features, target, float(PENALTIES[np.argmin(errors)]))
+
+
+@final
+@dataclass(frozen=True)
+class Probed:
+    """What a layer knows of a quantity, on clips that the probe has not seen."""
+
+    layer: int
+    quantity: str
+    unit: str
+    explained: float  # share of the variance
+    error: float  # rms
+
+
+def probe_layers(
+    layers: Float[np.ndarray, "layer b t k"], truth: Trajectory, fitted: Bool[np.ndarray, " b"]
+) -> list[Probed]:
+    """Fit probes on the chosen clips and judge them on the others, layer by layer."""
+    area = np.broadcast_to(np.pi * truth.radius**2, truth.position.shape[:-1])[..., None]
+    asked = {"position": ("m", truth.position), "velocity": ("m/s", truth.velocity), "mass / density": ("m^2", area)}
+    if fitted.sum() < 2 or fitted.all():
+        raise BadInputError(f"probes need 2 clips to fit and others to judge, got {fitted.sum()} of {len(fitted)}")
+    found = []
+    for number, features in enumerate(layers):
+        for quantity, (unit, values) in asked.items():
+            target = values.reshape(*values.shape[:2], -1)
+            probe = choose_probe(features[fitted], target[fitted])
+            fresh = target[~fitted]
+            square = float(((probe.read(features[~fitted]) - fresh) ** 2).mean())
+            variance = float(((fresh - fresh.mean((0, 1))) ** 2).mean())
+            found.append(Probed(number, quantity, unit, 1 - square / max(variance, 1e-30), square**0.5))
+    return found

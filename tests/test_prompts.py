@@ -1,0 +1,329 @@
+"""One model, every way of prompting: what is given stays, what is not is dreamt to fit."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cavendish.codec import from_json, to_json
+from cavendish.data import Picture, Split
+from cavendish.data.captions import SPOKEN, understand
+from cavendish.data.split import mirror
+from cavendish.errors import BadInputError
+from cavendish.models.diffusion import Diffusion, DiffusionConfig, Lexicon, Mixture, Sampling, prompts
+from cavendish.models.diffusion.prompts import Prompt
+from cavendish.motion import World
+from cavendish.render import render
+from cavendish.scenes import UniformMotion
+from cavendish.scenes.scene import assemble
+from cavendish.training import seeded
+from cavendish.training.optimiser import Optimiser, rate_share
+from cavendish.video import Clip, Imagined
+
+FRAMES, SIDE, TICK = 8, 16, 0.4
+ASKED = Mixture(leap=0.0, prefix=0.0, subset=0.7, whole=0.3, masked=0.1, silent=0.2)
+CONFIG = DiffusionConfig(size="pico", patch=8, tubelet=2, mixture=ASKED, steps=4, text=Lexicon(SPOKEN))
+SAID = ("uniform-motion: velocity 1.5 m/s", "uniform-motion: velocity 2.5 m/s, mirrored")
+HOLE = torch.zeros(FRAMES, SIDE, SIDE, dtype=torch.bool)
+HOLE[2:6, 1:13, 2:15] = True  # in frames, rows and columns; patches are cut by it
+
+
+def two_clips() -> Clip:
+    """Film a low ball that goes slowly to the right and a high one that goes fast to the left."""
+    scene = UniformMotion()
+    factors = np.array([[1.8, 1.5, 2.0, 3.0], [1.4, 2.5, 1.0, 7.5]])
+    time = np.arange(FRAMES) * TICK
+    moving = mirror(scene.simulate(factors, time), 10.0, np.array([False, True]))
+    frames = torch.from_numpy(render(scene.draw(moving), SIDE, SIDE))
+    return Clip(frames, torch.from_numpy(time).float(), scene.world)
+
+
+def again(clip: Clip, times: int) -> Clip:
+    """Repeat both clips with their captions."""
+    return replace(clip, frames=clip.frames.repeat(times, 1, 1, 1, 1), told=lambda: SAID * times)
+
+
+def last(clip: Clip, count: int) -> Clip:
+    """Keep the last frames."""
+    return Clip(clip.frames[:, -count:], clip.time[-count:], clip.world)
+
+
+def taught(config: DiffusionConfig, batches: Callable[[int], Clip], steps: int) -> Diffusion:
+    """Let a model learn clips by heart."""
+    learner = config.build(seeded(0))
+    optimiser = Optimiser(learner, "muon", 4e-3)
+    for step in range(steps):
+        loss, _ = learner.loss(batches(step), seeded(0, step))
+        loss.backward()
+        optimiser.step(rate_share(step, steps, 0.02, 0.6))
+    return learner
+
+
+@pytest.fixture(scope="module")
+def learner() -> Diffusion:
+    """A model that knows the two clips and their captions."""
+    lesson = again(two_clips(), 3)
+    return taught(CONFIG, lambda step: lesson, 400)
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Diffusion:
+    """A model that knows nothing; its answers are not neutral."""
+    made = CONFIG.build(seeded(0))
+    with torch.no_grad():
+        for number, parameter in enumerate(made.parameters()):
+            parameter.add_(torch.randn(parameter.shape, generator=seeded(1, number)), alpha=0.02)
+    return made
+
+
+def gap(one: Tensor | None, other: Tensor) -> Float[Tensor, " b"]:
+    """Return the mean square difference of every clip, in bytes squared."""
+    assert one is not None
+    return (one.float() - other.float()).square().mean((1, 2, 3, 4))
+
+
+PROMPTS: dict[str, Callable[[Clip], Prompt]] = {
+    "forward": lambda clip: prompts.extend(clip.first(2), 0, 6),
+    "backward": lambda clip: prompts.extend(last(clip, 2), 6, 0),
+    "both ways": lambda clip: prompts.extend(Clip(clip.frames[:, 3:5], clip.time[3:5], clip.world), 3, 3),
+    "join": lambda clip: prompts.join(clip.first(2), last(clip, 2), 4),
+    "inpaint": lambda clip: prompts.inpaint(clip, HOLE),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(PROMPTS))
+def test_who_knows_two_clips_completes_them_from_any_part(learner: Diffusion, name: str) -> None:
+    two = two_clips()
+    dreamt = learner.dream(PROMPTS[name](two), seeded(1)).frames
+    assert gap(dreamt, two.frames).max() < 300  # blank frames are at 1900 and 3300
+    assert gap(dreamt, two.frames.flip(0)).min() > 3000
+
+
+@pytest.mark.slow
+def test_two_captions_give_two_clips(learner: Diffusion) -> None:
+    two, asked = two_clips(), prompts.nothing(FRAMES, (SIDE, SIDE), TICK, World(), 2)
+    for said, truth in ((SAID, two.frames), (SAID[::-1], two.frames.flip(0))):
+        dreamt = learner.dream(replace(asked, captions=said), seeded(1)).frames
+        assert gap(dreamt, truth).max() < 200
+    guided = learner.dream(replace(asked, captions=SAID), seeded(1), Sampling(4, text=1.5)).frames
+    assert gap(guided, two.frames).max() < 300
+
+
+@pytest.mark.slow
+def test_an_edit_brings_a_strange_film_home_and_forgets_it_at_last(learner: Diffusion) -> None:
+    two = two_clips()
+    strange = Clip(two.frames.clone(), two.time, two.world)
+    strange.frames[:, :, :3, :3] = 0  # a black corner that no lesson had
+    near = learner.dream(prompts.edit(strange, 0.6), seeded(1)).frames
+    assert gap(strange.frames, two.frames).min() > 1000
+    assert gap(near, two.frames).max() < 500
+
+
+@pytest.mark.slow
+def test_masked_patches_are_filled_in_one_evaluation(learner: Diffusion) -> None:
+    two = two_clips()
+    hidden = torch.rand(FRAMES // 2, 2, 2, generator=seeded(3)) < 0.5
+    pixels = hidden.repeat_interleave(2, 0).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    filled = learner.dream(prompts.inpaint(two, pixels), seeded(1), Sampling(1)).frames
+    blank = torch.where(pixels[..., None], torch.full_like(two.frames, 255), two.frames)
+    assert (gap(filled, two.frames) < 0.3 * gap(blank, two.frames)).all()
+
+
+def orbit(period: int) -> Clip:
+    """Film one ball on a circle, a whole number of frames around."""
+    turn = 2 * np.pi * np.arange(period) / period
+    place = 5 + 2.5 * np.stack([np.cos(turn), np.sin(turn)], -1)[None, :, None]
+    moving = assemble(np.arange(period) * TICK, place, np.zeros_like(place), np.full((1, 1), 1.8), np.zeros((1, 4)))
+    frames = torch.from_numpy(render(UniformMotion().draw(moving), SIDE, SIDE))
+    return Clip(frames, torch.arange(period) * TICK, World())
+
+
+@pytest.mark.slow
+def test_a_loop_has_no_seam() -> None:
+    ring = orbit(FRAMES)
+
+    def lesson(step: int) -> Clip:
+        turned = [ring.frames.roll(int(k), 1) for k in torch.randint(FRAMES, (4,), generator=seeded(2, step))]
+        return Clip(torch.cat(turned), ring.time, ring.world)
+
+    config = replace(CONFIG, text=None, mixture=Mixture(leap=0.0, prefix=0.0, subset=0.3, whole=0.5))
+    whirl = taught(config, lesson, 250)
+    asked = prompts.loop(prompts.nothing(FRAMES, (SIDE, SIDE), TICK, World(), 4), 8, seeded(4))
+    dreamt = whirl.dream(asked, seeded(5), Sampling(8)).frames
+    assert dreamt is not None
+    jump = (dreamt.float() - dreamt.roll(-1, 1).float()).square().mean((2, 3, 4))
+    assert (jump[:, -1] < 1.5 * jump[:, :-1].mean(1)).all()
+    around = torch.stack([gap(dreamt, ring.frames.roll(k, 1)) for k in range(FRAMES)])
+    assert around.min(0).values.max() < 600  # a blank film is at 2700
+    assert (around.argmin(0).unique().numel()) > 1  # not one lesson for all
+
+
+@pytest.mark.parametrize("name", list(PROMPTS))
+def test_what_is_given_stays_to_the_last_bit(fresh: Diffusion, name: str) -> None:
+    asked = PROMPTS[name](two_clips())
+    dreamt = fresh.dream(asked, seeded(0)).frames
+    assert dreamt is not None
+    assert dreamt.shape == asked.film.frames.shape
+    assert torch.equal(dreamt[:, asked.given], asked.film.frames[:, asked.given])
+    other = fresh.dream(asked, seeded(1)).frames
+    assert other is not None
+    assert not torch.equal(dreamt, other)
+
+
+def test_imagining_is_the_simplest_prompt(fresh: Diffusion) -> None:
+    two = two_clips()
+    imagined = fresh.imagine(two.first(2), 6, seeded(0))
+    dreamt = fresh.dream(prompts.extend(two.first(2), 0, 6), seeded(0))
+    assert torch.equal(imagined.frames, dreamt.frames)  # type: ignore[arg-type]
+    assert torch.equal(imagined.time, dreamt.time)
+    assert imagined.context == dreamt.context == 2
+
+
+def test_an_edit_of_strength_zero_returns_the_film_and_of_one_forgets_it(fresh: Diffusion) -> None:
+    two = two_clips()
+    assert torch.equal(fresh.dream(prompts.edit(two, 0.0), seeded(0)).frames, two.frames)  # type: ignore[arg-type]
+    forgot, other = (
+        fresh.dream(prompts.edit(Clip(frames, two.time, two.world), 1.0), seeded(0)).frames
+        for frames in (two.frames, 255 - two.frames)
+    )
+    assert torch.equal(forgot, other)  # type: ignore[arg-type]
+    gaps = [gap(fresh.dream(prompts.edit(two, s), seeded(0)).frames, two.frames).mean() for s in (0.0, 0.05, 0.2)]
+    assert gaps == sorted(gaps)
+
+
+@pytest.mark.parametrize(("frames", "size"), [(1, (16, 16)), (1, (8, 40)), (5, (24, 8)), (40, (16, 16))])
+def test_any_size_and_duration_and_single_images(fresh: Diffusion, frames: int, size: tuple[int, int]) -> None:
+    dreamt = fresh.dream(prompts.nothing(frames, size, TICK, World(), 2), seeded(0))
+    assert dreamt.frames is not None
+    assert dreamt.frames.shape == (2, frames, *size, 3)
+    assert dreamt.context == 0
+
+
+def test_an_image_is_animated_both_ways(fresh: Diffusion) -> None:
+    image = two_clips().first(1)
+    dreamt = fresh.dream(prompts.extend(image, 3, 4, TICK), seeded(0))
+    assert torch.equal(dreamt.frames[:, 3], image.frames[:, 0])  # type: ignore[index]
+    assert torch.allclose(dreamt.time, TICK * torch.arange(-3, 5), atol=1e-6)
+
+
+def test_a_window_slides_far_past_the_trained_length(fresh: Diffusion) -> None:
+    two, windows = two_clips(), []
+
+    def dream(asked: Prompt) -> Imagined:
+        windows.append(len(asked.film.time))
+        return fresh.dream(asked, seeded(0, len(windows)))
+
+    film = prompts.rollout(dream, two, 50, window=FRAMES)
+    assert film.frames.shape[1] == len(film.time) == 58
+    assert torch.equal(film.frames[:, :FRAMES], two.frames)
+    assert torch.allclose(film.time.diff(), torch.tensor(TICK), atol=1e-4)
+    assert max(windows) == FRAMES
+    assert len(windows) == 13
+
+
+def test_guidance_of_one_changes_nothing_and_of_zero_ignores(fresh: Diffusion) -> None:
+    two, plain = two_clips(), prompts.nothing(FRAMES, (SIDE, SIDE), TICK, World(), 2)
+    told = replace(plain, captions=SAID)
+    frames = [
+        fresh.dream(p, seeded(0), Sampling(2, text=t)).frames for p, t in ((plain, 1.0), (told, 0.0), (told, 1.0))
+    ]
+    assert gap(frames[0], frames[1]).max() < 1  # type: ignore[arg-type]
+    assert not torch.equal(frames[1], frames[2])  # type: ignore[arg-type]
+    asked = prompts.extend(two.first(2), 0, 6)
+    kept, strong = (fresh.dream(asked, seeded(0), Sampling(2, history=h)).frames for h in (1.0, 2.0))
+    assert torch.equal(kept, fresh.dream(asked, seeded(0), Sampling(2)).frames)  # type: ignore[arg-type]
+    assert not torch.equal(kept, strong)  # type: ignore[arg-type]
+
+
+def test_a_schedule_rises_from_its_start_to_clean() -> None:
+    asked = prompts.extend(two_clips().first(2), 0, 6)
+    for lag in (0.0, 1.0, 3.0):
+        table = torch.stack(replace(asked, lag=lag).schedule(7))
+        assert table.shape == (8, FRAMES)
+        assert torch.equal(table[0], asked.start)
+        assert (table[-1] == 1).all()
+        assert (table.diff(dim=0) >= 0).all()
+        assert (table[:, :2] == 1).all()
+        assert (table[:, 2:].diff(dim=1) <= 0).all()
+    assert (table[3, 2:].diff() < 0).any()
+
+
+def test_a_lagging_schedule_is_walked_like_any_other(fresh: Diffusion) -> None:
+    asked = replace(prompts.extend(two_clips().first(2), 0, 6), lag=2.0)
+    assert torch.equal(fresh.dream(asked, seeded(0)).frames[:, :2], two_clips().frames[:, :2])  # type: ignore[index]
+
+
+TWO = two_clips()
+MISTAKES: dict[str, Callable[[Diffusion], object]] = {
+    "height = 20, expected a multiple of 8": lambda m: m.dream(prompts.nothing(4, (20, 16), TICK, World()), seeded(0)),
+    "expected uint8": lambda m: prompts.edit(replace(TWO, frames=TWO.frames[..., :1]), 0.5),
+    "strength = 1.5": lambda m: prompts.edit(TWO, 1.5),
+    "0 clips": lambda m: prompts.nothing(4, (16, 16), TICK, World(), 0),
+    "more than 268435456 pixels": lambda m: prompts.nothing(4, (160_000, 16_000), TICK, World()),
+    "time step for one": lambda m: prompts.extend(TWO.first(1), 0, 3),
+    "one size": lambda m: prompts.join(TWO, Clip(TWO.frames[:, :, :8], TWO.time, TWO.world), 3),
+    "hole": lambda m: prompts.inpaint(TWO, torch.zeros(FRAMES, SIDE, SIDE, dtype=torch.bool)),
+    "expected rising ones": lambda m: prompts.edit(replace(TWO, time=TWO.time.flip(0)), 0.5),
+    "3 captions for 2 clips": lambda m: replace(prompts.edit(TWO, 0.5), captions=SAID + SAID[:1]),
+    "window": lambda m: prompts.rollout(lambda p: m.dream(p, seeded(0)), TWO, 5, window=2),
+    "dreamt from nothing or edited": lambda m: prompts.loop(PROMPTS["forward"](TWO), 4, seeded(0)),
+    "as many turns as steps": lambda m: m.dream(prompts.loop(prompts.edit(TWO, 0.5), 3, seeded(0)), seeded(0)),
+    "at least 1 step": lambda m: Sampling(0),
+    "did you mean 'velocity'": lambda m: m.dream(
+        replace(prompts.edit(TWO, 0.5), captions=("velocty 3", "")), seeded(0)
+    ),
+    "unknown word": lambda m: Lexicon(SPOKEN).read(("velocity \u00e9 3",)),
+    "caption of 65 tokens, expected at most 64": lambda m: Lexicon(SPOKEN).read(("radius " * 65,)),
+    "not finite": lambda m: Lexicon(SPOKEN).read(("radius 1e999",)),
+    "understands none": lambda m: (
+        replace(CONFIG, text=None).build(seeded(0)).dream(replace(prompts.edit(TWO, 0.5), captions=SAID), seeded(0))
+    ),
+}
+
+
+@pytest.mark.parametrize("named", list(MISTAKES))
+def test_a_prompt_that_cannot_be_is_refused(fresh: Diffusion, named: str) -> None:
+    with pytest.raises(BadInputError, match=named):
+        MISTAKES[named](fresh)
+
+
+def test_numbers_are_read_as_numbers() -> None:
+    words = Lexicon(SPOKEN).read(("uniform-motion: radius 1.25 m, velocity = -3e-2 m/s", "", "y 7."))
+    assert words.counts == (8, 0, 2)
+    assert words.value[words.token == 0].tolist() == pytest.approx([1.25, -0.03, 7.0])
+
+
+def test_every_caption_of_a_split_is_a_function_of_its_index_and_is_read() -> None:
+    split = Split(UniformMotion(), picture=Picture(8, 8), flip=0.5)
+    together = split.clips(np.arange(40))
+    assert together.told is not None
+    said = together.told()
+    assert split[7].told is not None
+    assert said[7] == split[7].told()[0]  # type: ignore[misc]
+    assert together.trajectory is not None
+    assert len({len(text) for text in said}) > 10  # styles differ
+    for caption, factors in zip(said, together.trajectory.factors, strict=True):
+        assert np.allclose(understand(caption).factors, factors, rtol=0.06)
+    assert min(Lexicon(SPOKEN).read(said).counts) > 8
+
+
+def test_the_lexicon_knows_every_caption_of_every_scene(scene: object) -> None:
+    split = Split(scene, picture=Picture(8, 8))  # type: ignore[arg-type]
+    told = split.clips(np.arange(4)).told
+    assert told is not None
+    Lexicon(SPOKEN, longest=400).read(told())
+
+
+def test_a_model_without_captions_is_stored_as_before() -> None:
+    plain = DiffusionConfig()
+    stored = to_json(plain)
+    assert set(stored) == {"type", "size", "patch", "tubelet", "registers", "mixture", "steps"}
+    assert set(stored["mixture"]) == {"type", "leap", "prefix", "context", "mean", "spread", "cap"}
+    assert from_json(DiffusionConfig, stored) == plain
+    assert from_json(DiffusionConfig, to_json(CONFIG)) == CONFIG
+    assert not [name for name in plain.build(seeded(0)).state_dict() if "word" in name]
