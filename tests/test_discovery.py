@@ -78,7 +78,8 @@ def test_every_scene_s_own_law_is_found_in_its_video(scene: Scene) -> None:
     found = own(scene)
     assert found.verdict == SAME, found.printed_law
     assert found.residual_ratio < 1.1
-    assert found.discarded == 0
+    idle = (np.ptp(truth_of(scene, count=12).position, axis=1) == 0).all((1, 2))  # in which nothing moves at all
+    assert found.discarded == pytest.approx(idle.mean())
 
 
 def test_a_ball_that_bounces_where_it_should_lie_is_found_out() -> None:
@@ -95,7 +96,7 @@ def test_a_ball_that_bounces_where_it_should_lie_is_found_out() -> None:
 def test_a_ball_that_rests_from_the_start_is_judged_and_one_that_freezes_is_not() -> None:
     scene, truth = Composition(), truth_of(Composition())
     assert (truth.velocity[:, 0] == 0).all(-1).any()
-    assert discover(scene, truth).discarded == 0
+    assert discover(scene, truth).discarded < 0.2  # clips in which nothing moves
     frozen = truth.position.copy()
     frozen[:, 3:] = frozen[:, 2:3]
     assert discover(scene, replace(truth, position=frozen)).discarded > 0.4
