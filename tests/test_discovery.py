@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -35,21 +36,27 @@ UNTOLD = {  # scenes whose law has a part that no track tells, and which part; t
 }
 
 
-def truth_of(scene: Scene, seed: int = 0, count: int = 20) -> Trajectory:
+def truth_of(scene: Scene, count: int = 20) -> Trajectory:
     """Simulate training clips."""
-    return Split(scene, seed=seed).trajectories(np.arange(count))
+    return Split(scene).trajectories(np.arange(count))
 
 
-def read_video(scene: Scene, seed: int = 0, count: int = 20) -> Trajectory:
+def read_video(scene: Scene) -> Trajectory:
     """Film training clips at 64 px and read them back."""
-    clip = Split(scene, seed=seed, picture=Picture(64, 64)).clips(np.arange(count))
+    clip = Split(scene, picture=Picture(64, 64)).clips(np.arange(12))
     assert clip.trajectory is not None
     return Reader.of(scene.draw(clip.trajectory)).read(clip.frames.numpy(), clip.trajectory.time)
 
 
-def jittered(truth: Trajectory, size: float, seed: int = 0) -> Trajectory:
+@lru_cache
+def own(scene: Scene) -> Discovery:
+    """Read a scene's own law off its video, once for all tests."""
+    return discover(scene, read_video(scene))
+
+
+def jittered(truth: Trajectory, size: float) -> Trajectory:
     """Add white noise to every place."""
-    noise = np.random.default_rng(seed).normal(0, size, truth.position.shape)
+    noise = np.random.default_rng(0).normal(0, size, truth.position.shape)
     return replace(truth, position=truth.position + noise)
 
 
@@ -68,10 +75,11 @@ def test_every_scene_s_own_law_is_found_in_its_video(scene: Scene) -> None:
         assert (found.verdict, found.parameters) == (NOT_COMPARED, ())
         assert "tracks alone do not tell" in found.printed_law
         return
-    found = discover(scene, read_video(scene))
+    found = own(scene)
     assert found.verdict == SAME, found.printed_law
     assert found.residual_ratio < 1.1
-    assert found.discarded == 0
+    idle = (np.ptp(truth_of(scene, count=12).position, axis=1) == 0).all((1, 2))  # in which nothing moves at all
+    assert found.discarded == pytest.approx(idle.mean())
 
 
 def test_a_ball_that_bounces_where_it_should_lie_is_found_out() -> None:
@@ -88,17 +96,17 @@ def test_a_ball_that_bounces_where_it_should_lie_is_found_out() -> None:
 def test_a_ball_that_rests_from_the_start_is_judged_and_one_that_freezes_is_not() -> None:
     scene, truth = Composition(), truth_of(Composition())
     assert (truth.velocity[:, 0] == 0).all(-1).any()
-    assert discover(scene, truth).discarded == 0
+    assert discover(scene, truth).discarded < 0.2  # clips in which nothing moves
     frozen = truth.position.copy()
     frozen[:, 3:] = frozen[:, 2:3]
     assert discover(scene, replace(truth, position=frozen)).discarded > 0.4
 
 
 def test_gravity_drag_kepler_and_restitution_are_exact_on_true_video() -> None:
-    assert abs(constant(discover(Parabola(), read_video(Parabola())), "g") / 2.5 - 1) < 0.005
-    assert abs(constant(discover(DragFall(), read_video(DragFall())), "c") / 3.0 - 1) < 0.005
-    assert abs(constant(discover(Orbit(), read_video(Orbit())), "p") + 2) < 0.02
-    bounced = discover(BouncingBall(), read_video(BouncingBall()))
+    assert abs(constant(own(Parabola()), "g") / 2.5 - 1) < 0.005
+    assert abs(constant(own(DragFall()), "c") / 3.0 - 1) < 0.005
+    assert abs(constant(own(Orbit()), "p") + 2) < 0.02
+    bounced = own(BouncingBall())
     assert abs(constant(bounced, "restitution at walls") - 0.8) < 0.01
 
 
@@ -144,8 +152,8 @@ def test_a_wandering_ball_obeys_no_law() -> None:
 
 
 def test_a_law_is_found_in_the_same_way_twice() -> None:
-    tracks = jittered(truth_of(DragFall()), 0.01)
-    assert discover(DragFall(), tracks) == discover(DragFall(), tracks)
+    tracks = jittered(truth_of(DragFall(), count=8), 0.01)
+    assert repr(discover(DragFall(), tracks)) == repr(discover(DragFall(), tracks))  # a NaN is not equal to itself
 
 
 def test_a_clock_that_stumbles_is_refused() -> None:

@@ -1,5 +1,7 @@
 """Impossible twins share their beginning, and a smoothness detector is not mistaken for a physicist."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cavendish.errors import BadInputError
-from cavendish.measure.surprise import BASELINES, KINDS, FeatureSmoothness, Surprised, matched_pairs, preference
+from cavendish.measure.surprise import BASELINES, KINDS, FeatureSmoothness, Pairs, Surprised, matched_pairs, preference
 from cavendish.training import seeded
 from cavendish.video import Clip
 
@@ -31,9 +33,15 @@ class Indifferent:
         return torch.zeros(clip.frames.shape[:2])
 
 
+@lru_cache
+def films_of(kind: str) -> Pairs:
+    """Film a dozen pairs, once for all tests."""
+    return matched_pairs(kind, 12)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_twins_share_their_beginning_and_differ_to_the_end(kind: str) -> None:
-    pairs = matched_pairs(kind, 12)
+    pairs = films_of(kind)
     assert len(pairs.parting) >= 6
     assert (pairs.parting >= KINDS[kind][0].context).all()
     for possible, impossible, k in zip(pairs.possible.frames, pairs.impossible.frames, pairs.parting, strict=True):
@@ -43,7 +51,7 @@ def test_twins_share_their_beginning_and_differ_to_the_end(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_knows_the_future_tells_every_pair_and_who_knows_nothing_tells_none(kind: str) -> None:
-    pairs = matched_pairs(kind, 12)
+    pairs = films_of(kind)
     sure = preference(Seer(pairs.possible), pairs, seeded(0))
     assert sure.accuracy.value == sure.auroc == 1.0
     blind = preference(Indifferent(), pairs, seeded(0))
@@ -60,7 +68,7 @@ def test_baselines_are_fooled_by_smooth_violations_but_see_jumps() -> None:
 
 
 def test_every_baseline_answers_every_frame() -> None:
-    films = matched_pairs("gravity", 4).possible
+    films = films_of("gravity").possible
     for baseline in BASELINES.values():
         assert isinstance(baseline, Surprised)
         found = baseline.surprise(films, seeded(0))

@@ -17,7 +17,7 @@ START = 12
 
 def truth_of(scene: Scene) -> Trajectory:
     """Simulate fresh clips."""
-    return Split(scene, "interpolation").trajectories(np.arange(20))
+    return Split(scene, "interpolation").trajectories(np.arange(12))
 
 
 def weighed(scene: Scene, truth: Trajectory, position: np.ndarray) -> Scorecard:

@@ -73,7 +73,7 @@ class Constant:
     @property
     def covered(self) -> bool:
         """Tell whether the truth lies in the interval, or so near to it that the ruler cannot tell."""
-        slack = TOLERATED * (abs(self.true) or 1.0)
+        slack = TOLERATED * (abs(self.true) if abs(self.true) > 1e-9 else 1.0)  # 0 is read as 1e-16
         return bool(self.low - slack <= self.true <= self.high + slack)
 
 

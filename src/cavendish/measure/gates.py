@@ -2,8 +2,8 @@
 
 A body is judged if it is found and wholly in view for SHORTEST imagined frames, or should be. It is turned away if it
     vanishes    it is lost where its last two places, carried on, are well in view
-    is still    its imagined places span less than STILL, though at the pace of the given frames they would span more:
-                a frozen ball breaks no law of motion and obeys none
+    is still    its imagined places span less than STILL: a frozen ball breaks no law of motion and obeys none;
+                one that rests in the given frames already is judged if something else in its clip moves
     is doubled  less than SINGLE of its colour lies in it (the reader's confidence)
     swells      its radius at the end differs from that at the start by more than SWELLS.
 """
@@ -31,8 +31,9 @@ def admitted(scene: Scene, moving: Trajectory) -> tuple[Bool[np.ndarray, "b n"],
     gone = vanishing(scene, moving)
     present = (seen.sum(1) >= SHORTEST) | gone
     given = np.ptp(moving.position[:, : scene.context], axis=1).max(-1)
-    rests = given * (len(moving.time) - scene.context) < STILL * (scene.context - 1)
-    bad = gone | (still(scene, moving) & ~rests) | _doubled(moving, seen) | (np.abs(swelling(scene, moving)) > SWELLS)
+    stays = still(scene, moving)
+    rests = (given * (len(moving.time) - scene.context) < STILL * (scene.context - 1)) & ~stays.all(1, keepdims=True)
+    bad = gone | (stays & ~rests) | _doubled(moving, seen) | (np.abs(swelling(scene, moving)) > SWELLS)
     kept = present & ~bad
     return kept, float((present & bad).sum() / max(present.sum(), 1)) if present.any() else 1.0
 
