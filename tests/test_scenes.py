@@ -23,7 +23,7 @@ def sampled(scene: Scene, region: str = "train", count: int = 50, seed: int = 0)
     return np.array([scene.sample(region, rng) for _ in range(count)])
 
 
-def world_of(scene: Scene, time: np.ndarray, count: int = 50) -> Trajectory:
+def world_of(scene: Scene, time: np.ndarray, count: int = 16) -> Trajectory:
     """Simulate a few clips of the training region."""
     return scene.simulate(sampled(scene, count=count), time)
 

@@ -15,6 +15,7 @@ from cavendish.render.polygons import polygon_share
 
 RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
 TURNS = 48  # angles tried before the fit, in one turn of a shape onto itself
+PICTURES_SPENT = 12  # pixels compared in one fit, in pictures: what spreads over half of one is no body
 RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
@@ -91,9 +92,11 @@ def fit(
     free = 4 if shape == POLYGON else 3
     place = start.copy()
     place[2] = max(0.5, place[2])
+    spent = 0
     for _ in range(60):
         box = box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
-        if box[1] - box[0] < 1 or box[3] - box[2] < 1:
+        spent += (box[1] - box[0]) * (box[3] - box[2])
+        if box[1] - box[0] < 1 or box[3] - box[2] < 1 or spent > PICTURES_SPENT * height * width:
             break
         base = drawn(place, aspect, shape, outline, box)
         slopes = np.empty((free, *base.shape))

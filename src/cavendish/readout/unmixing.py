@@ -75,7 +75,9 @@ def _unmix_nearby(
     for y in range(height):
         top, bottom = max(0, y - NEAR), min(height, y + NEAR + 1)
         for x in range(width):
-            named[NEAR + x] = (name[top:bottom, x] >= 0).sum()
+            named[NEAR + x] = 0
+            for i in range(top, bottom):
+                named[NEAR + x] += name[i, x] >= 0
         for x in range(width):
             if named[x : x + 2 * NEAR + 1].sum() < NAMED_OFTEN:
                 continue
@@ -161,7 +163,11 @@ def _solve(
     """Write the shares of up to three colours: light . d / a_k . d, d being a_k less its part along the others."""
     for n in range(len(chosen)):
         own = apart[chosen[n]]
-        d, size = own.copy(), (own * own).sum()
+        size = own[0] * own[0] + own[1] * own[1] + own[2] * own[2]
+        if len(chosen) == 1:
+            share[chosen[n]] = (light[0] * own[0] + light[1] * own[1] + light[2] * own[2]) / size
+            return
+        d = own.copy()
         first = np.zeros(3)
         for m in range(len(chosen)):
             if m == n:
