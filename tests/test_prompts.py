@@ -126,7 +126,7 @@ def test_masked_patches_are_filled_in_one_evaluation(learner: Diffusion) -> None
     pixels = hidden.repeat_interleave(4, 0).repeat_interleave(8, 1).repeat_interleave(8, 2)
     filled = learner.dream(prompts.inpaint(two, pixels), seeded(1), Sampling(1)).frames
     blank = torch.where(pixels[..., None], torch.full_like(two.frames, 255), two.frames)
-    assert (gap(filled, two.frames) < 0.3 * gap(blank, two.frames)).all()
+    assert gap(filled, two.frames).mean() < 0.3 * gap(blank, two.frames).mean()
 
 
 def test_a_ring_has_no_seam_where_a_line_has_one() -> None:
