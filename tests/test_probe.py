@@ -37,7 +37,7 @@ def test_dead_features_do_no_harm() -> None:
 
 def test_every_layer_is_asked_for_position_velocity_and_mass() -> None:
     model = DiffusionConfig(size="pico", patch=8, tubelet=4).build(seeded(0))
-    clip = Split(UniformMotion(), picture=Picture(32, 32), flip=0.5).clips(np.arange(40))
+    clip = Split(UniformMotion(), picture=Picture(16, 16), flip=0.5).clips(np.arange(40))
     layers = model.layers(clip)
     assert layers.shape[:3] == (4, 40, 32)
     assert (model.encode(clip) == layers[2, ..., :96]).all()

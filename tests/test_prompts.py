@@ -16,17 +16,18 @@ from cavendish.data.split import mirror
 from cavendish.errors import BadInputError
 from cavendish.models.diffusion import Diffusion, DiffusionConfig, Lexicon, Mixture, Sampling, prompts
 from cavendish.models.diffusion.prompts import Prompt
+from cavendish.models.diffusion.sampler import Path, turned, walk
+from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack
 from cavendish.motion import World
 from cavendish.render import render
 from cavendish.scenes import UniformMotion
-from cavendish.scenes.scene import assemble
 from cavendish.training import seeded
 from cavendish.training.optimiser import Optimiser, rate_share
 from cavendish.video import Clip, Imagined
 
 FRAMES, SIDE, TICK = 8, 16, 0.4
-ASKED = Mixture(leap=0.0, prefix=0.0, subset=0.7, whole=0.3, masked=0.1, silent=0.2)
-CONFIG = DiffusionConfig(size="pico", patch=8, tubelet=2, mixture=ASKED, steps=4, text=Lexicon(SPOKEN))
+ASKED = Mixture(leap=0.0, prefix=0.0, subset=0.7, whole=0.3, masked=0.1, silent=0.5)
+CONFIG = DiffusionConfig(size="pico", patch=8, tubelet=4, mixture=ASKED, steps=4, text=Lexicon(SPOKEN))
 SAID = ("uniform-motion: velocity 1.5 m/s", "uniform-motion: velocity 2.5 m/s, mirrored")
 HOLE = torch.zeros(FRAMES, SIDE, SIDE, dtype=torch.bool)
 HOLE[2:6, 1:13, 2:15] = True  # in frames, rows and columns; patches are cut by it
@@ -52,22 +53,16 @@ def last(clip: Clip, count: int) -> Clip:
     return Clip(clip.frames[:, -count:], clip.time[-count:], clip.world)
 
 
-def taught(config: DiffusionConfig, batches: Callable[[int], Clip], steps: int) -> Diffusion:
-    """Let a model learn clips by heart."""
-    learner = config.build(seeded(0))
-    optimiser = Optimiser(learner, "muon", 4e-3)
-    for step in range(steps):
-        loss, _ = learner.loss(batches(step), seeded(0, step))
-        loss.backward()
-        optimiser.step(rate_share(step, steps, 0.02, 0.6))
-    return learner
-
-
 @pytest.fixture(scope="module")
 def learner() -> Diffusion:
     """A model that knows the two clips and their captions."""
-    lesson = again(two_clips(), 3)
-    return taught(CONFIG, lambda step: lesson, 400)
+    lesson, made, steps = again(two_clips(), 3), CONFIG.build(seeded(0)), 300
+    optimiser = Optimiser(made, "muon", 4e-3)
+    for step in range(steps):
+        loss, _ = made.loss(lesson, seeded(0, step))
+        loss.backward()
+        optimiser.step(rate_share(step, steps, 0.02, 0.6))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +95,7 @@ PROMPTS: dict[str, Callable[[Clip], Prompt]] = {
 def test_who_knows_two_clips_completes_them_from_any_part(learner: Diffusion, name: str) -> None:
     two = two_clips()
     dreamt = learner.dream(PROMPTS[name](two), seeded(1)).frames
-    assert gap(dreamt, two.frames).max() < 300  # blank frames are at 1900 and 3300
+    assert gap(dreamt, two.frames).max() < 200  # blank frames are at 1900 and 3300
     assert gap(dreamt, two.frames.flip(0)).min() > 3000
 
 
@@ -127,40 +122,43 @@ def test_an_edit_brings_a_strange_film_home_and_forgets_it_at_last(learner: Diff
 @pytest.mark.slow
 def test_masked_patches_are_filled_in_one_evaluation(learner: Diffusion) -> None:
     two = two_clips()
-    hidden = torch.rand(FRAMES // 2, 2, 2, generator=seeded(3)) < 0.5
-    pixels = hidden.repeat_interleave(2, 0).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    hidden = torch.rand(FRAMES // 4, 2, 2, generator=seeded(3)) < 0.5
+    pixels = hidden.repeat_interleave(4, 0).repeat_interleave(8, 1).repeat_interleave(8, 2)
     filled = learner.dream(prompts.inpaint(two, pixels), seeded(1), Sampling(1)).frames
     blank = torch.where(pixels[..., None], torch.full_like(two.frames, 255), two.frames)
-    assert (gap(filled, two.frames) < 0.3 * gap(blank, two.frames)).all()
+    assert gap(filled, two.frames).mean() < 0.3 * gap(blank, two.frames).mean()
 
 
-def orbit(period: int) -> Clip:
-    """Film one ball on a circle, a whole number of frames around."""
-    turn = 2 * np.pi * np.arange(period) / period
-    place = 5 + 2.5 * np.stack([np.cos(turn), np.sin(turn)], -1)[None, :, None]
-    moving = assemble(np.arange(period) * TICK, place, np.zeros_like(place), np.full((1, 1), 1.8), np.zeros((1, 4)))
-    frames = torch.from_numpy(render(UniformMotion().draw(moving), SIDE, SIDE))
-    return Clip(frames, torch.arange(period) * TICK, World())
+def test_a_ring_has_no_seam_where_a_line_has_one() -> None:
+    rows, steps = 12, 40
+    blank = Tokens(torch.zeros(rows, 50), torch.zeros(rows, 3), torch.zeros(rows, 1), (1,) * rows, (rows,), 0)
+    levels = tuple(torch.full((rows, 1), k / steps) for k in range(1, steps + 1))
+
+    def neighbourly(z: Tokens) -> Tensor:
+        """Expect of every row the mean of its neighbours; the ends have but one."""
+        line = torch.cat([z.patch[:1], z.patch, z.patch[-1:]])
+        return (line[:-2] + line[1:-1] + line[2:]) / 3
+
+    seams = []
+    for turns in ((), tuple(torch.randint(rows, (steps,), generator=seeded(0)).tolist())):
+        film = walk(neighbourly, Path(blank, levels, None, turns), seeded(1)).patch
+        jump = (film - film.roll(-1, 0)).square().mean(1)
+        seams.append(float(jump[-1] / jump[:-1].mean()))
+    assert seams[0] > 4
+    assert seams[1] < 2
 
 
-@pytest.mark.slow
-def test_a_loop_has_no_seam() -> None:
-    ring = orbit(FRAMES)
-
-    def lesson(step: int) -> Clip:
-        turned = [ring.frames.roll(int(k), 1) for k in torch.randint(FRAMES, (4,), generator=seeded(2, step))]
-        return Clip(torch.cat(turned), ring.time, ring.world)
-
-    config = replace(CONFIG, text=None, mixture=Mixture(leap=0.0, prefix=0.0, subset=0.3, whole=0.5))
-    whirl = taught(config, lesson, 250)
-    asked = prompts.loop(prompts.nothing(FRAMES, (SIDE, SIDE), TICK, World(), 4), 8, seeded(4))
-    dreamt = whirl.dream(asked, seeded(5), Sampling(8)).frames
-    assert dreamt is not None
-    jump = (dreamt.float() - dreamt.roll(-1, 1).float()).square().mean((2, 3, 4))
-    assert (jump[:, -1] < 1.5 * jump[:, :-1].mean(1)).all()
-    around = torch.stack([gap(dreamt, ring.frames.roll(k, 1)) for k in range(FRAMES)])
-    assert around.min(0).values.max() < 600  # a blank film is at 2700
-    assert (around.argmin(0).unique().numel()) > 1  # not one lesson for all
+def test_turning_a_ring_back_restores_it() -> None:
+    clips = pack(
+        torch.randn(2, 5, 3, 4, generator=seeded(0)),
+        torch.rand(2, 10, generator=seeded(1)),
+        Setting(torch.arange(10.0), World(), 8, 24),
+        Grid(2, 8, 1),
+    )
+    back = turned(turned(clips, 3), -3)
+    assert torch.equal(back.patch, clips.patch)
+    assert torch.equal(back.level, clips.level)
+    assert torch.equal(turned(clips, 1).patch.view(2, 5, 3, 4)[:, 1], clips.patch.view(2, 5, 3, 4)[:, 0])
 
 
 @pytest.mark.parametrize("name", list(PROMPTS))

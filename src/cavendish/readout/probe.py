@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from cavendish.errors import BadInputError
 from cavendish.motion import Trajectory
 
-PENALTIES = np.logspace(-6, 3, 19)
+PENALTIES = np.logspace(-6, 3, 10)
 
 
 @final
