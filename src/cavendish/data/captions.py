@@ -83,9 +83,7 @@ def understand(caption: str) -> Understood:
     return Understood(scene, np.array([values[factor.name] for factor in scene.factors]), mirrored)
 
 
-def _sentence(
-    scene: Scene, row: Float[np.ndarray, " f"], mirrored: bool, style: str, rng: np.random.Generator
-) -> str:
+def _sentence(scene: Scene, row: Float[np.ndarray, " f"], mirrored: bool, style: str, rng: np.random.Generator) -> str:
     said = [(f, _shown(f, float(value), DIGITS[style])) for f, value in zip(scene.factors, row, strict=True)]
     if style == "paraphrase":
         phrases = [
