@@ -20,7 +20,7 @@ from cavendish.motion import Trajectory
 from cavendish.scenes import SCENES, AnyScene, Factor, Scene, scene_named
 
 Style = Literal["terse", "numeric", "paraphrase"]
-DIGITS: dict[Style, int] = {"terse": 2, "numeric": 7, "paraphrase": 3}
+DIGITS: dict[str, int] = {"terse": 2, "numeric": 7, "paraphrase": 3}
 
 SYNONYMS = {
     "radius": ("radius", "size"),
@@ -51,7 +51,7 @@ class Understood:
     mirrored: bool
 
 
-def describe(scene: Scene, moving: Trajectory, style: Style, rng: np.random.Generator) -> list[str]:
+def describe(scene: Scene, moving: Trajectory, style: str, rng: np.random.Generator) -> list[str]:
     """Describe every clip of a batch from its state; only paraphrases use the generator."""
     if style not in DIGITS:
         raise unknown("caption style", style, get_args(Style))
@@ -83,9 +83,7 @@ def understand(caption: str) -> Understood:
     return Understood(scene, np.array([values[factor.name] for factor in scene.factors]), mirrored)
 
 
-def _sentence(
-    scene: Scene, row: Float[np.ndarray, " f"], mirrored: bool, style: Style, rng: np.random.Generator
-) -> str:
+def _sentence(scene: Scene, row: Float[np.ndarray, " f"], mirrored: bool, style: str, rng: np.random.Generator) -> str:
     said = [(f, _shown(f, float(value), DIGITS[style])) for f, value in zip(scene.factors, row, strict=True)]
     if style == "paraphrase":
         phrases = [
