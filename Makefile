@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check bench gallery
+.PHONY: run test endurance check bench gallery gallery
 
 run: $(VENV)/installed
 	$(BIN)/cavendish run
 
 test: $(VENV)/installed-dev
 	$(BIN)/pytest
+
+# Twenty kills, forty resumes: the same bits every time.
+endurance: $(VENV)/installed-dev
+	$(BIN)/pytest -m endurance
 
 # Everything that CI runs.
 check: $(VENV)/installed-dev
@@ -18,9 +22,11 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+	$(BIN)/pytest -m endurance
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/splits.py
 	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/training.py

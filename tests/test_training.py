@@ -49,7 +49,8 @@ def digest(folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_resumed_run_equals_uninterrupted_run_at_every_step(tiny_split: Split, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pause", [13, pytest.param(1, marks=pytest.mark.endurance)])
+def test_resumed_run_equals_uninterrupted_run_at_every_step(pause: int, tiny_split: Split, tmp_path: Path) -> None:
     steps = 40
     config = TrainingConfig(steps=steps, batch=2, save_every=1000)
     trained(tmp_path / "whole", tiny_split, config)
@@ -60,7 +61,7 @@ def test_resumed_run_equals_uninterrupted_run_at_every_step(tiny_split: Split, t
         trained(tmp_path / "saved", tiny_split, every)
     finally:
         store.KEPT = kept
-    for step in range(1, steps):
+    for step in range(1, steps, pause):
         folder = tmp_path / "resumed"
         source = tmp_path / "saved" / "checkpoints" / "model" / f"step-{step:08d}"
         shutil.copytree(source, folder / "checkpoints" / "model" / source.name)
@@ -252,15 +253,16 @@ def results(out: Path) -> str:
 
 
 @pytest.mark.slow
-def test_killed_anywhere_the_same_command_ends_with_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("runs", "kills"), [(1, 3), pytest.param(4, 5, marks=pytest.mark.endurance)])
+def test_killed_anywhere_the_same_command_ends_with_the_same_bits(runs: int, kills: int, tmp_path: Path) -> None:
     begun = time.monotonic()
     finish(tmp_path / "whole")
     length = time.monotonic() - begun
     expected = results(tmp_path / "whole")
     rng = np.random.default_rng(0)
-    for number in range(4):
+    for number in range(runs):
         out = tmp_path / f"killed{number}"
-        for _ in range(5):  # twenty kills in all
+        for _ in range(kills):
             with start(out) as process:
                 time.sleep(float(rng.uniform(0.3, 1.0)) * length)
                 process.send_signal(signal.SIGKILL)
