@@ -32,7 +32,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/training.py
 
 # Every scene, moving, on one page.
-gallery: $(VENV)/installed
+gallery: $(VENV)/installed-dev
 	$(BIN)/cavendish scenes --gallery docs/gallery.html
 
 $(VENV)/installed: pyproject.toml
