@@ -52,3 +52,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadInputError:
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return BadInputError(f"unknown {kind} '{name}': {hint}known: {', '.join(names)}")
+
+
+def needs_extra(what: str, extra: str) -> BadInputError:
+    """Build the error for an optional dependency that is not installed."""
+    return BadInputError(f"{what} needs the extra '{extra}': pip install 'cavendish[{extra}]'")

@@ -21,7 +21,7 @@ import numpy as np
 import sympy
 from jaxtyping import Bool, Float, Int
 
-from cavendish.errors import BadInputError
+from cavendish.errors import BadInputError, needs_extra
 from cavendish.measure.contacts import contact_law, landing_law, touched, touches
 from cavendish.measure.dynamics import (
     Structure,
@@ -188,7 +188,7 @@ def _voted(
     try:
         from pysindy import STLSQ
     except ImportError as error:
-        raise BadInputError("law discovery needs the extra 'laws': pip install 'cavendish[laws]'") from error
+        raise needs_extra("law discovery", "laws") from error
     rng, clips = np.random.default_rng(0), np.unique(owner)
     share = np.zeros(columns.shape[1])
     for _ in range(MODELS):

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 
-from cavendish.errors import BadInputError
+from cavendish.errors import BadInputError, needs_extra
 
 BLOCK = 8  # pipelines with temporal compression want a multiple of 4 or 8, plus one
 
@@ -26,7 +26,7 @@ class Animator:
         try:
             import diffusers
         except ImportError as error:
-            raise BadInputError("a pipeline needs the extra 'diffusers': pip install 'cavendish[diffusers]'") from error
+            raise needs_extra("a pipeline", "diffusers") from error
         if not (folder / "model_index.json").is_file():
             raise BadInputError(f"{folder}: no diffusers pipeline here (model_index.json is missing)")
         try:

@@ -59,9 +59,7 @@ class Platform(Playable):
 
     def __post_init__(self) -> None:
         """Refuse an agent that cannot walk, jump or come down."""
-        for name in ("speed", "leap", "gravity"):
-            if not getattr(self, name) > 0:
-                raise BadInputError(f"{name} = {getattr(self, name):g}, expected > 0")
+        self.require_positive("speed", "leap", "gravity")
         if not 0 <= self.blunder <= 1:
             raise BadInputError(f"blunder = {self.blunder:g}, expected 0 to 1")
 

@@ -12,7 +12,6 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.perspective import CAMERA, draw_in_perspective, place_camera
@@ -55,9 +54,7 @@ class RollingSpheres(Scene):
 
     def __post_init__(self) -> None:
         """Refuse a ground without friction or weight."""
-        for name in ("gravity", "friction"):
-            if not getattr(self, name) > 0:
-                raise BadInputError(f"{name} = {getattr(self, name):g}, expected > 0")
+        self.require_positive("gravity", "friction")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Start both on the left, on lanes that keep them apart."""

@@ -161,6 +161,12 @@ class Scene(ABC):
         """Return the scene's own time grid in seconds, starting at 0."""
         return np.arange(cls.frames) * cls.step
 
+    def require_positive(self, *constants: str) -> None:
+        """Refuse a constant of nature that is zero, negative or not a number."""
+        for name in constants:
+            if not getattr(self, name) > 0:
+                raise BadInputError(f"{name} = {getattr(self, name):g}, expected > 0")
+
     def sample(
         self, region: str, rng: np.random.Generator, fixed: Mapping[str, float] = EMPTY
     ) -> Float[np.ndarray, " f"]:

@@ -60,9 +60,7 @@ class ThrowAndSlide(Scene):
 
     def __post_init__(self) -> None:
         """Refuse constants with which nothing would fall, bounce or stop."""
-        for name in ("gravity", "friction"):
-            if not getattr(self, name) > 0:
-                raise BadInputError(f"{name} = {getattr(self, name):g}, expected > 0")
+        self.require_positive("gravity", "friction")
         if not self.restitution >= 0:
             raise BadInputError(f"restitution = {self.restitution:g}, expected >= 0")
 

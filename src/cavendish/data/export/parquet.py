@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from cavendish.data.export.shards import STATES, Export, Format, states_of
-from cavendish.errors import BadInputError, CorruptDataError
+from cavendish.errors import CorruptDataError, needs_extra
 from cavendish.video import Clip
 
 LEVEL = 3
@@ -62,5 +62,5 @@ def library(what: str) -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise BadInputError(f"the format {what} needs the extra 'export': pip install 'cavendish[export]'") from error
+        raise needs_extra(f"the format {what}", "export") from error
     return pyarrow, pyarrow.parquet

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 
 from cavendish.data.export.films import Pixels, decode, encode
 from cavendish.data.export.shards import PARTS, Export, Format, states_of
-from cavendish.errors import BadInputError, CorruptDataError
+from cavendish.errors import BadInputError, CorruptDataError, needs_extra
 from cavendish.video import Clip
 
 LARGEST = 1000  # clips in a child
@@ -100,5 +100,5 @@ def library() -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise BadInputError("the format phyworld needs the extra 'export': pip install 'cavendish[export]'") from error
+        raise needs_extra("the format phyworld", "export") from error
     return h5py

@@ -32,7 +32,7 @@ from cavendish.artefact import (
 )
 from cavendish.codec import from_json, to_json
 from cavendish.data.split import Split
-from cavendish.errors import BadInputError, unknown
+from cavendish.errors import BadInputError, needs_extra, unknown
 from cavendish.motion import Trajectory
 from cavendish.video import Clip
 
@@ -156,7 +156,7 @@ def through_ray(address: str) -> Spread:
         try:
             import ray
         except ImportError as error:
-            raise BadInputError("--ray needs the extra 'ray': pip install 'cavendish[ray]'") from error
+            raise needs_extra("--ray", "ray") from error
         cluster = None if address == "local" else address
         ray.init(cluster, log_to_driver=False, include_dashboard=False, configure_logging=False)
         try:
