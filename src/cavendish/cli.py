@@ -15,6 +15,7 @@ COMMANDS = {
     "scenes": "every scene with its law, factors, units and regions (--json)",
     "render": "film true clips of a scene: videos, states.npz and a contact sheet",
     "export": "a data set for other tools: phyworld, mp4, png, webdataset, lerobot, parquet",
+    "study": "a whole experiment: NAME --preset quick|laptop|h100|paper",
     "train": "only the learning of a study",
     "imagine": "let a trained run continue true beginnings, and save the videos",
     "measure": "weigh a folder of videos against their true states",

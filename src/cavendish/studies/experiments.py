@@ -1,0 +1,14 @@
+"""The experiments that have a name. A new one is one file beside this, an import and a name in the list."""
+
+from cavendish.errors import unknown
+from cavendish.studies.experiment import Experiment
+
+EXPERIMENTS: tuple[Experiment, ...] = ()
+
+
+def experiment_named(name: str) -> Experiment:
+    """Find an experiment by its name."""
+    named = {experiment.name: experiment for experiment in EXPERIMENTS}
+    if name not in named:
+        raise unknown("experiment", name, named)
+    return named[name]
