@@ -324,14 +324,23 @@ def _purity(
 
 @njit(cache=True, nogil=True)
 def _unexplained(bytes_: UInt8[np.ndarray, " c"], body: int, palette: Palette) -> float:
-    """Return how much of a pixel's light no mixture of the known colours explains; in a crowd, the body's own alone."""
-    light, mixed = np.empty(3), np.zeros(3)
-    for c in range(3):
-        light[c] = palette.light_of_byte[bytes_[c]] - palette.ground[c]
-    if palette.crowded:
-        own = palette.apart[body]
-        mixed += own * ((light * own).sum() / (own * own).sum())
-    else:
-        for k in range(len(palette.unmix)):
-            mixed += palette.apart[k] * (palette.unmix[k] * light).sum()
-    return float(np.abs(light - mixed).sum())
+    """Return how much of a pixel's light no mixture of the known colours explains; in a crowd, the body's own alone.
+
+    Spelt out without arrays, since it is asked of every pixel in every core.
+    """
+    red = palette.light_of_byte[bytes_[0]] - palette.ground[0]
+    green = palette.light_of_byte[bytes_[1]] - palette.ground[1]
+    blue = palette.light_of_byte[bytes_[2]] - palette.ground[2]
+    left_red, left_green, left_blue = red, green, blue
+    for k in range(len(palette.apart)):
+        own, mix = palette.apart[k], palette.unmix[k]
+        if palette.crowded:
+            if k != body:
+                continue
+            share = (red * own[0] + green * own[1] + blue * own[2]) / (own[0] ** 2 + own[1] ** 2 + own[2] ** 2)
+        else:
+            share = red * mix[0] + green * mix[1] + blue * mix[2]
+        left_red -= share * own[0]
+        left_green -= share * own[1]
+        left_blue -= share * own[2]
+    return float(abs(left_red) + abs(left_green) + abs(left_blue))
