@@ -51,3 +51,7 @@ def call(arguments: list[str]) -> int:
 def _help() -> str:
     lines = [f"  {name:<13}{text}" for name, text in COMMANDS.items()]
     return "Cavendish weighs world models.\n\nusage: cavendish COMMAND [--help]\n\n" + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":  # as `torchrun -m cavendish.cli` calls it
+    main()

@@ -5,16 +5,17 @@ Its hash names its results, so the same command finds them again, resumes them, 
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
 from cavendish.artefact import read_json
-from cavendish.codec import from_json, to_json
+from cavendish.codec import LATER, from_json, to_json
 from cavendish.data import Split
 from cavendish.errors import BadInputError, unknown
 from cavendish.models import AnyModel
 from cavendish.training import TrainingConfig
+from cavendish.training.spread import Spread
 
 
 @final
@@ -39,6 +40,7 @@ class Study:
     training: TrainingConfig
     weighing: Weighing = Weighing()
     seed: int = 0
+    spread: Spread = field(default=Spread(), metadata=LATER)
 
     def __post_init__(self) -> None:
         """Refuse regions that the scene does not have."""

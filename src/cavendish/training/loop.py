@@ -2,16 +2,17 @@
 
 Step n sees the clips n B .. n B + B - 1 of the split (clips are independent draws, so no shuffle is needed)
 and a generator seeded by (seed, n): a run is a function of two integers, and a resumed run equals an
-uninterrupted one bit by bit on one machine and thread count. An exponential moving average follows the
-parameters, ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)). Gradients are clipped to norm 1.
+uninterrupted one bit by bit on one machine and thread count. How a step is spread over processes does not matter
+(`spread`). An exponential moving average follows the parameters, ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)). Gradients are clipped to norm 1.
 A loss or gradient that is not finite stops the run before it touches any parameter.
 """
 
 import hashlib
 import math
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, final
 
@@ -27,6 +28,7 @@ from cavendish.training.log import Record, append, rewind
 from cavendish.training.machine import keep_freed_memory, usual_rate
 from cavendish.training.optimiser import Optimiser, check_names, rate_share
 from cavendish.training.signals import StopRequest
+from cavendish.training.spread import Spread, place, placed, shard, summed, whole
 from cavendish.video import Clip
 
 CLIP_NORM = 1.0
@@ -71,6 +73,7 @@ class Run:
     seed: int
     stop: StopRequest
     watch: Callable[[Record], None]
+    spread: Spread = field(default_factory=Spread)
 
 
 def train(model: WorldModel, run: Run) -> None:
@@ -92,26 +95,34 @@ def load_trained(model: WorldModel, folder: Path) -> None:
 
 
 def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
-    model, config = stage.module, run.config
+    model, config = run.spread.laid_out(stage.module), run.config
+    parts, first = run.spread.mine(config.batch), place()[0] == 0
     folder, log = run.folder / "checkpoints" / stage.name, run.folder / "log.jsonl"
     optimiser = Optimiser(model, config.optimiser, config.rate)
     average = {name: p.detach().clone() for name, p in model.state_dict().items()}
     start = _resume(model, optimiser, average, folder, run)
-    rewind(log, stage.name, start)
+    if first:
+        rewind(log, stage.name, start)
     model.train()
     clock, last, flops = time.perf_counter(), start, 0.0
     for step in range(start, config.steps):
-        clip = _batch(run.split, step, config.batch, _device(model))
-        loss, figures = model.loss(clip, seeded(run.seed, number, step, device=_device(model)))
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-        loss_value, norm_value = loss.item(), norm.item()
+        losses: float = 0.0
+        figures: list[dict[str, float]] = []
+        for part in parts:
+            clip = _batch(run.split, step * run.spread.parts + part, config.batch // run.spread.parts, _device(model))
+            numbers = (number, step, part) if run.spread.parts > 1 else (number, step)
+            loss, figure = model.loss(clip, seeded(run.seed, *numbers, device=_device(model)))
+            (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
+            losses += loss.item()
+            figures.append(figure)
+            flops += model.training_flops(clip)
+        norm_value = whole(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)).item()
+        loss_value, asked = summed(losses / run.spread.parts, float(run.stop.signal is not None))
         _require_finite(loss_value, norm_value, stage.name, step, config.batch)
         optimiser.step(rate_share(step, config.steps, config.warmup, config.decay))
         _follow(average, model, min(config.ema, (1 + step) / (10 + step)))
-        flops += model.training_flops(clip)
         done = step + 1
-        if done % LOG_EVERY == 0 or done == config.steps:
+        if first and (done % LOG_EVERY == 0 or done == config.steps):
             elapsed = time.perf_counter() - clock
             speed = {
                 "clips_per_second": (done - last) * config.batch / elapsed,
@@ -120,17 +131,18 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
                 "flop_share": flops / elapsed / peak,
             }
             record = {"stage": stage.name, "step": done, "steps": config.steps, "loss": loss_value}
-            record |= {"gradient_norm": norm_value, **_finite(figures), **speed}
+            record |= {"gradient_norm": norm_value, **_finite(figures[0]), **speed}
             append(log, record)
             run.watch(record)
             clock, last, flops = time.perf_counter(), done, 0.0
-        stopping = run.stop.signal is not None  # asked once: a later signal waits for the next step
+        stopping = asked > 0  # asked once, of all processes: a later signal waits for the next step
         if done % config.save_every == 0 or done == config.steps or stopping:
             _save(model, optimiser, average, folder, done, run)
         if stopping and done < config.steps:
+            run.stop.signal = run.stop.signal or signal.SIGTERM  # it may have reached another process alone
             run.stop.check(f"after step {done} of stage '{stage.name}', checkpoint saved")
-    _fill(model, average, str(folder))
-    model.eval()
+    _fill(stage.module, {name: whole(value) for name, value in average.items()}, str(folder))
+    stage.module.eval()
 
 
 def _batch(split: Split, step: int, batch: int, device: torch.device) -> Clip:
@@ -159,7 +171,7 @@ def _finite(figures: dict[str, float]) -> dict[str, float]:
 @torch.no_grad()
 def _follow(average: dict[str, Tensor], model: WorldModel, decay: float) -> None:
     state = model.state_dict()
-    torch._foreach_lerp_([average[name] for name in state], list(state.values()), 1 - decay)
+    torch._foreach_lerp_([shard(average[name]) for name in state], [shard(p) for p in state.values()], 1 - decay)
 
 
 def _save(
@@ -172,8 +184,10 @@ def _save(
         "clips_seen": done * run.config.batch,
         "threads": torch.get_num_threads(),
     }
-    tensors = {"model": dict(model.state_dict()), "ema": average, "optimiser": optimiser.state()}
-    checkpoint.save(folder, done, tensors, state)
+    parts = {"model": dict(model.state_dict()), "ema": average, "optimiser": optimiser.state()}
+    tensors = {kind: {name: whole(value) for name, value in part.items()} for kind, part in parts.items()}
+    if place()[0] == 0:
+        checkpoint.save(folder, done, tensors, state)
 
 
 def _resume(model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, run: Run) -> int:
@@ -187,11 +201,12 @@ def _resume(model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor],
     torch.set_num_threads(state["threads"])  # sums depend on it, and a resumed run must equal an uninterrupted one
     _fill(model, tensors["model"], str(found[-1] / "model.safetensors"))
     check_names(str(found[-1] / "ema.safetensors"), set(average), set(tensors["ema"]))
-    average.update(tensors["ema"])
+    average.update({name: placed(value, average[name]) for name, value in tensors["ema"].items()})
     optimiser.load(tensors["optimiser"], str(found[-1] / "optimiser.safetensors"))
     return int(state["step"])
 
 
 def _fill(model: WorldModel, tensors: dict[str, Tensor], source: str) -> None:
-    check_names(source, set(model.state_dict()), set(tensors))
-    model.load_state_dict(tensors)
+    state = model.state_dict()
+    check_names(source, set(state), set(tensors))
+    model.load_state_dict({name: placed(value, state[name]) for name, value in tensors.items()})

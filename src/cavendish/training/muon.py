@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cavendish.training.spread import placed, shard, whole
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -47,10 +49,12 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     by_shape[parameter.shape].append(parameter)
             for shape, parameters in by_shape.items():
-                updates = orthogonalise(torch.stack([self._momentum(p, group["momentum"]) for p in parameters]))
+                updates = orthogonalise(torch.stack([whole(self._momentum(p, group["momentum"])) for p in parameters]))
                 rate = group["lr"] * 0.2 * max(shape) ** 0.5
-                torch._foreach_mul_(parameters, 1 - group["lr"] * group["decay"])
-                torch._foreach_add_(parameters, list(updates.unbind()), alpha=-rate)
+                here = [shard(p) for p in parameters]
+                pairs = zip(updates.unbind(), parameters, strict=True)
+                torch._foreach_mul_(here, 1 - group["lr"] * group["decay"])
+                torch._foreach_add_(here, [shard(placed(update, p)) for update, p in pairs], alpha=-rate)
 
     def _momentum(self, parameter: Tensor, mu: float) -> Tensor:
         assert parameter.grad is not None

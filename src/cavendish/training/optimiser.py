@@ -13,6 +13,7 @@ from torch import Tensor
 from cavendish.errors import CorruptDataError
 from cavendish.models.world_model import WorldModel
 from cavendish.training.muon import Muon
+from cavendish.training.spread import placed
 
 WEIGHT_DECAY = 0.01
 STATE = {Muon: ("momentum",), torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq")}
@@ -65,7 +66,7 @@ class Optimiser:
         check_names(source, expected, set(state))
         for name, parameter, part in self._owners():
             for key in STATE[type(part)]:
-                part.state[parameter][key] = state[f"{name}/{key}"].clone()
+                part.state[parameter][key] = placed(state[f"{name}/{key}"].clone(), parameter)
 
     def _owners(self) -> list[tuple[str, Tensor, torch.optim.Optimizer]]:
         owner = {id(p): part for part in self.parts for group in part.param_groups for p in group["params"]}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cavendish.codec import LATER
 from cavendish.errors import BadInputError, unknown
+from cavendish.models.diffusion.flow import Straight
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
 from cavendish.models.diffusion.packing import Parting, together
@@ -89,7 +90,7 @@ class Diffusion(WorldModel):
             seen = torch.rand(len(clean.patch), generator=generator, device=generator.device) < SEEN
             hidden = replace(clean, level=torch.zeros_like(clean.level))
             clean = Parting.of(hidden, seen).parted(hidden)
-        error = frame_errors(self.denoiser(noised(clean, generator)), clean)
+        error = frame_errors(self._answer(noised(clean, generator, mixture.flow)), clean)
         by_row = rowwise(lambda part: part.mean(1, keepdim=True), clean.runs(0), (error,))
         loss = (mixture.weight(clean.level) * by_row).mean()
         leap = by_row.detach()[clean.level == 0.0]
@@ -110,18 +111,19 @@ class Diffusion(WorldModel):
         how = how or Sampling(self.config.steps)
         whole = asked.padded(self.grid.tubelet)
         b, t, h, w, _ = whole.film.frames.shape
-        levels = [level.expand(b, -1) for level in whole.schedule(how.steps)]
+        flow = self.config.mixture.flow
+        levels = [flow.shifted(level).expand(b, -1) for level in whole.schedule(how.steps)]
         clean = self._tokens(whole.film, levels[0], self._words(asked.captions))
         rows = [level_rows(level, self.grid) for level in levels]
-        path, parting = Path(clean, tuple(rows[1:])), None
+        path, parting = Path(clean, tuple(rows[1:]), flow=flow), None
         if bool((whole.given & (whole.start < 1)[:, None, None]).any()):  # some pixels of a frame that is not whole
             kept = patchify(whole.given[None, ..., None].expand(b, -1, -1, -1, 3), self.grid).flatten(0, 2)
             parting = Parting.of(clean, kept.all(1))
             following = tuple(parting.levels(row) for row in rows[1:])
-            path = Path(parting.parted(clean), following, kept[parting.order])
+            path = Path(parting.parted(clean), following, kept[parting.order], flow=flow)
         if asked.ring:
             path = replace(path, turns=self._turns(asked, how.steps))
-        z = walk(guided(self.denoiser, how, generator), path, generator).patch
+        z = walk(guided(self._answer, how, generator), path, generator).patch
         z = z if parting is None else parting.joined(z)
         video = unpatchify(z.view(b, t // self.grid.tubelet, -1, z.shape[1]), self.grid, h, w)
         frames = ((video.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -136,7 +138,7 @@ class Diffusion(WorldModel):
         level = torch.zeros(b, t, device=clip.frames.device)
         level[:, : self.config.mixture.context] = 1.0
         clean = self._tokens(clip, level)
-        error = frame_errors(self.denoiser(noised(clean, generator)), clean)
+        error = frame_errors(self._answer(noised(clean, generator, self.config.mixture.flow)), clean)
         return error.view(b, t // self.grid.tubelet, -1, self.grid.tubelet).mean(2).flatten(1)
 
     @torch.no_grad()
@@ -175,6 +177,14 @@ class Diffusion(WorldModel):
         words = self._words(None if clip.told is None or self.config.text is None else clip.told())
         counts = (0,) * b if words is None else words.counts
         return 3 * self.denoiser.flops(tuple(film + count for count in counts), b * nt, sum(counts))
+
+    def _answer(self, z: Tokens) -> Float[Tensor, "m p"]:
+        """Return x_hat."""
+        said, flow = self.denoiser(z), self.config.mixture.flow
+        if isinstance(flow, Straight):
+            return said  # type: ignore[no-any-return]
+        parts = (z.by_frame(said), z.by_frame(z.patch))
+        return rowwise(flow.clean, z.runs(0), parts, (z.level[..., None],)).flatten(1)
 
     def _asked(self, clip: Clip, generator: torch.Generator) -> Tokens:
         """Pack training clips at levels drawn from the mixture, some without their captions."""

@@ -1,8 +1,8 @@
 """What the denoiser is asked during training: which frames are clean, which are noise, and what counts.
 
-Path:  z = level x + (1 - level) noise,  level 1 clean (rectified flow; Liu et al. 2022, eq. 1).
-Loss:  mean over frames of  w(level) |x_hat - x|^2,  w = min(1 / (1 - level)^2, cap), 0 for clean frames:
-the velocity loss of flow matching, capped, since in short runs on deterministic clips the uncapped weight
+Way:   z = a(level) x + s(level) noise,  level 1 clean (`flow`; a straight line unless a study says otherwise).
+Loss:  mean over frames of  w(level) |x_hat - x|^2,  on a straight line w = min(1 / (1 - level)^2, cap), 0 for clean
+frames: the velocity loss of flow matching, capped, since in short runs on deterministic clips the uncapped weight
 spends the gradient on frames that are almost clean already (docs/log.md).
 The mixture of levels per frame buys the abilities (diffusion forcing, Chen et al. 2024):
     leap         a clean prefix, pure noise after it: what the first step of every imagination meets
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from cavendish.codec import LATER
 from cavendish.errors import BadInputError
+from cavendish.models.diffusion.flow import AnyFlow, Straight
 from cavendish.models.diffusion.tokens import Tokens, rowwise
 
 FORGOTTEN = 0.15  # share of `subset` clips whose given frames are lost
@@ -45,6 +46,7 @@ class Mixture:
     whole: float = field(default=0.0, metadata=LATER)
     masked: float = field(default=0.0, metadata=LATER)
     silent: float = field(default=0.1, metadata=LATER)
+    flow: AnyFlow = field(default=Straight(), metadata=LATER)
 
     def __post_init__(self) -> None:
         """Refuse shares that do not add up."""
@@ -58,8 +60,8 @@ class Mixture:
     def levels(self, clips: int, frames: int, generator: torch.Generator) -> Float[Tensor, "b t"]:
         """Draw the noise level of every frame."""
         device = generator.device
-        logit = torch.randn(clips, frames, generator=generator, device=device) * self.spread + self.mean
-        independent = torch.sigmoid(logit)
+        normal = torch.randn(clips, frames, generator=generator, device=device)
+        independent = self.flow.drawn(normal, self.mean, self.spread)
         shared = independent[:, :1].expand(-1, frames).clone()
         question = torch.rand(clips, 1, generator=generator, device=device)
         shared = torch.where(question < self.leap, torch.zeros_like(shared), shared)
@@ -76,7 +78,7 @@ class Mixture:
 
     def weight(self, level: Float[Tensor, "*row tubelet"]) -> Float[Tensor, "*row tubelet"]:
         """Return the loss weight of every frame; clean frames were given, so they teach nothing."""
-        weight = (1 / (1 - level).clamp(min=1e-3) ** 2).clamp(max=self.cap)
+        weight = self.flow.weight(level, self.cap)
         return torch.where(level < 1.0, weight, torch.zeros_like(weight))
 
 
@@ -95,11 +97,11 @@ def _subsets(clips: int, frames: int, generator: torch.Generator) -> Bool[Tensor
     return given.gather(0, kind[None].expand(1, clips, frames))[0]
 
 
-def noised(tokens: Tokens, generator: torch.Generator) -> Tokens:
-    """Mix every frame of every patch with fresh noise at its level."""
+def noised(tokens: Tokens, generator: torch.Generator, flow: AnyFlow | None = None) -> Tokens:
+    """Mix every frame of every patch with fresh noise at its level; by default on a straight line."""
     noise = _gaussian(tokens.patch.shape, generator)
     parts = (tokens.by_frame(noise), tokens.by_frame(tokens.patch))
-    rowwise(Tensor.lerp_, tokens.runs(0), parts, (tokens.level[..., None],))
+    rowwise((flow or Straight()).mixed, tokens.runs(0), parts, (tokens.level[..., None],))
     return replace(tokens, patch=noise)
 
 

@@ -1,6 +1,6 @@
 """One sampler for every prompt: walk a table of noise levels, steps x frames, from noise to frames.
 
-A step moves every frame along the flow from its level to the next row's,
+A step moves every frame along the flow from its level to the next row's, on a straight line
     z' = z + (level' - level) (x_hat - z) / (1 - level),
 and a frame whose level does not rise stays: given frames have level 1 from the start. What is given inside a patch
 that is not is laid back at the new level after every step (replacement; Lugmayr et al. 2022, RePaint). On a ring, time
@@ -10,7 +10,7 @@ Guidance (Ho & Salimans 2022, eq. 6; by history: Song et al. 2025, DFoT, eq. 5) 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
@@ -18,10 +18,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cavendish.errors import BadInputError
+from cavendish.models.diffusion.flow import AnyFlow, Straight
 from cavendish.models.diffusion.objective import noised
 from cavendish.models.diffusion.tokens import Tokens, rowwise
-
-FLOOR = 0.05  # smallest 1 - level that a step divides by (Li & He 2025, JiT)
 
 Answer = Callable[[Tokens], Float[Tensor, "m p"]]
 
@@ -49,18 +48,19 @@ class Path:
     levels: tuple[Float[Tensor, "row tubelet"], ...]  # after every step
     kept: Bool[Tensor, "m p"] | None = None  # values to be laid back
     turns: tuple[int, ...] = ()  # rows by which the ring is turned before each step
+    flow: AnyFlow = field(default_factory=Straight)
 
 
 @torch.no_grad()
 def walk(answer: Answer, path: Path, generator: torch.Generator) -> Tokens:
     """Walk a path with what a denoiser answers."""
-    z = noised(path.clean, generator)
+    z = noised(path.clean, generator, path.flow)
     for step, following in enumerate(path.levels):
         if path.turns:
             z = turned(z, path.turns[step])
-        z = _stepped(z, answer(z), following)
+        z = stepped(z, answer(z), following, path.flow)
         if path.kept is not None:
-            held = noised(replace(path.clean, level=following), generator)
+            held = noised(replace(path.clean, level=following), generator, path.flow)
             z = replace(z, patch=torch.where(path.kept, held.patch, z.patch))
     return turned(z, -sum(path.turns)) if path.turns else z
 
@@ -89,8 +89,8 @@ def turned(z: Tokens, rows: int) -> Tokens:
     return replace(z, patch=patch, level=level)
 
 
-def _stepped(z: Tokens, x_hat: Float[Tensor, "s p"], following: Float[Tensor, "row tubelet"]) -> Tokens:
+def stepped(z: Tokens, x_hat: Float[Tensor, "s p"], following: Float[Tensor, "row tubelet"], flow: AnyFlow) -> Tokens:
     """Move every frame from its level to the following one; what does not rise stays."""
-    stride = ((following - z.level) / (1 - z.level).clamp(min=FLOOR)).clamp(0.0, 1.0)
-    moved = rowwise(torch.lerp, z.runs(0), (z.by_frame(z.patch), z.by_frame(x_hat)), (stride[..., None],))
+    values, levels = (z.by_frame(z.patch), z.by_frame(x_hat)), (z.level[..., None], following[..., None])
+    moved = rowwise(flow.moved, z.runs(0), values, levels)
     return replace(z, patch=moved.flatten(1), level=following)
