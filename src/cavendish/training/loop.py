@@ -3,7 +3,8 @@
 Step n sees the clips n B .. n B + B - 1 of the split (clips are independent draws, so no shuffle is needed)
 and a generator seeded by (seed, n): a run is a function of two integers, and a resumed run equals an
 uninterrupted one bit by bit on one machine and thread count. How a step is spread over processes does not matter
-(`spread`). An exponential moving average follows the parameters, ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)). Gradients are clipped to norm 1.
+(`spread`). An exponential moving average follows the parameters,
+ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)). Gradients are clipped to norm 1.
 A loss or gradient that is not finite stops the run before it touches any parameter.
 """
 
