@@ -6,7 +6,7 @@ from cavendish.data import Picture, Split
 from cavendish.data.captions import SPOKEN
 from cavendish.errors import unknown
 from cavendish.models import DiffusionConfig
-from cavendish.models.diffusion import Lexicon, Mixture
+from cavendish.models.diffusion import CompressionConfig, Lexicon, Mixture
 from cavendish.scenes import AnyScene, Collision, Parabola, UniformMotion
 from cavendish.studies.study import Study
 from cavendish.training import TrainingConfig
@@ -26,10 +26,14 @@ def _quick(name: str, scene: AnyScene) -> Study:
     return Study(name, data, QUICK_MODEL, QUICK_TRAINING)
 
 
+# The same denoiser on what a codec of its own, trained first, says of the pictures.
+LATENT_MODEL = replace(QUICK_MODEL, patch=1, codec=CompressionConfig())
+
 NAMED = (
     _quick("uniform-quick", UniformMotion()),
     _quick("parabola-quick", Parabola()),
     _quick("collision-quick", Collision()),
+    replace(_quick("uniform-latent", UniformMotion()), model=LATENT_MODEL),
     replace(_quick("uniform-prompts", UniformMotion()), model=TOLD_MODEL),
 )
 STUDIES = {study.name: study for study in NAMED}

@@ -31,13 +31,13 @@ class Optimiser:
 
     def __init__(self, model: Learner, rule: Literal["adamw", "muon"], peak: float) -> None:
         self.peak = peak
-        self.parameters = dict(model.named_parameters())
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         matrices = {id(p) for p in model.matrices()}
         inside = [p for p in self.parameters.values() if id(p) in matrices]
         outside = [p for p in self.parameters.values() if id(p) not in matrices]
         groups = [{"params": outside, "weight_decay": 0.0}]
         self.parts: list[torch.optim.Optimizer] = []
-        if rule == "muon":
+        if rule == "muon" and inside:
             self.parts.append(Muon(inside, peak, decay=WEIGHT_DECAY))
         else:
             groups.append({"params": inside, "weight_decay": WEIGHT_DECAY})

@@ -5,16 +5,17 @@ the rest as noise, and walk every frame from its level to the next (`sampler`). 
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from cavendish.codec import LATER
 from cavendish.errors import BadInputError, unknown
+from cavendish.models.diffusion.compression import Compression, CompressionConfig, Pixels
 from cavendish.models.diffusion.flow import Straight
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
@@ -30,11 +31,11 @@ from cavendish.models.diffusion.tokens import (
     pack,
     patchify,
     rowwise,
-    unpatchify,
 )
-from cavendish.models.world_model import WorldModel
+from cavendish.models.world_model import Pace, Stage, WorldModel
 from cavendish.video import Clip, Imagined
 
+FEW_CLIPS = Pace(steps=1.4, batch=0.25)  # of a codec: every frame is a lesson, so few clips at a time are enough
 SEEN = 0.25  # share of patches that a masked clip shows
 
 
@@ -44,12 +45,13 @@ class DiffusionConfig:
     """What a diffusion transformer is: its size, how it cuts video, what it is asked, how it samples."""
 
     size: str = "nano"
-    patch: int = 16  # px
-    tubelet: int = 1  # frames
+    patch: int = 16  # px, or latents where there is a codec
+    tubelet: int = 1  # frames, or latents
     registers: int = 1  # per row of patches
     mixture: Mixture = field(default_factory=Mixture)
     steps: int = 1  # denoising steps of one imagination
     text: Lexicon | None = field(default=None, metadata=LATER)  # the words of captions; none: it reads none
+    codec: CompressionConfig | None = field(default=None, metadata=LATER)  # trained first; none: raw pixels
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not exist."""
@@ -73,7 +75,9 @@ class Diffusion(WorldModel):
         super().__init__()
         self.config = config
         self.grid = Grid(config.tubelet, config.patch, config.registers)
-        values = 3 * config.tubelet * config.patch**2
+        self.codec = Pixels() if config.codec is None else Compression(config.codec)
+        self.span = self.codec.stride[0] * config.tubelet  # frames of a row
+        values = self.codec.channels * config.tubelet * config.patch**2
         self.denoiser = Denoiser(SIZES[config.size], values, config.registers, config.text)
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
@@ -102,22 +106,23 @@ class Diffusion(WorldModel):
         known = _checked(context).shape[1]
         if known < 2 or horizon < 1:
             raise BadInputError(f"imagine needs 2 frames of context or more and a horizon, got {known} and {horizon}")
-        dreamt = horizon + -(known + horizon) % self.grid.tubelet
+        dreamt = horizon + -(known + horizon) % self.span
         return _cut(self.dream(extend(context, 0, dreamt), generator), known + horizon)
 
     @torch.no_grad()
     def dream(self, asked: Prompt, generator: torch.Generator, how: Sampling | None = None) -> Imagined:
         """Answer any prompt; what is given stays to the last bit."""
         how = how or Sampling(self.config.steps)
-        whole = asked.padded(self.grid.tubelet)
+        whole = asked.padded(self.span)
         b, t, h, w, _ = whole.film.frames.shape
         flow = self.config.mixture.flow
         levels = [flow.shifted(level).expand(b, -1) for level in whole.schedule(how.steps)]
         clean = self._tokens(whole.film, levels[0], self._words(asked.captions))
-        rows = [level_rows(level, self.grid) for level in levels]
+        rows = [level_rows(self._latent_levels(level), self.grid) for level in levels]
         path, parting = Path(clean, tuple(rows[1:]), flow=flow), None
         if bool((whole.given & (whole.start < 1)[:, None, None]).any()):  # some pixels of a frame that is not whole
-            kept = patchify(whole.given[None, ..., None].expand(b, -1, -1, -1, 3), self.grid).flatten(0, 2)
+            given = self._pooled(whole.given)[None, ..., None].expand(b, -1, -1, -1, self.codec.channels)
+            kept = patchify(given, self.grid).flatten(0, 2)
             parting = Parting.of(clean, kept.all(1))
             following = tuple(parting.levels(row) for row in rows[1:])
             path = Path(parting.parted(clean), following, kept[parting.order], flow=flow)
@@ -125,11 +130,16 @@ class Diffusion(WorldModel):
             path = replace(path, turns=self._turns(asked, how.steps))
         z = walk(guided(self._answer, how, generator), path, generator).patch
         z = z if parting is None else parting.joined(z)
-        video = unpatchify(z.view(b, t // self.grid.tubelet, -1, z.shape[1]), self.grid, h, w)
-        frames = ((video.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        frames = self.codec.decode(z.view(b, t // self.span, -1, z.shape[1]), self.grid, (h, w))
         frames = torch.where(whole.given[..., None], whole.film.frames, frames)
         context = int(whole.given.all(2).all(1).long().cumprod(0).sum())
         return _cut(Imagined(frames, None, whole.film.time, whole.film.world, context), len(asked.film.time))
+
+    @torch.no_grad()
+    def there_and_back(self, frames: UInt8[Tensor, "b t h w c"]) -> UInt8[Tensor, "b t h w c"]:
+        """Return what is left of films after compression."""
+        _, _, h, w, _ = frames.shape
+        return self.codec.decode(self.codec.encode(frames, self.grid), self.grid, (h, w))
 
     @torch.no_grad()
     def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
@@ -139,7 +149,8 @@ class Diffusion(WorldModel):
         level[:, : self.config.mixture.context] = 1.0
         clean = self._tokens(clip, level)
         error = frame_errors(self._answer(noised(clean, generator, self.config.mixture.flow)), clean)
-        return error.view(b, t // self.grid.tubelet, -1, self.grid.tubelet).mean(2).flatten(1)
+        by_latent = error.view(b, t // self.span, -1, self.grid.tubelet).mean(2).flatten(1)
+        return by_latent.repeat_interleave(self.codec.stride[0], 1)
 
     @torch.no_grad()
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
@@ -150,20 +161,20 @@ class Diffusion(WorldModel):
     def layers(self, clip: Clip) -> Float[Tensor, "layer b t k"]:
         """Mean over the patches of a frame of every block's token, and of token times place: up, then right."""
         b, t = _checked(clip).shape[:2]
-        self.grid.shape(*clip.frames.shape[1:4])
+        self._shape(clip)
         moments = []
-        for end in range(self.grid.tubelet, t + 1, self.grid.tubelet):
+        for end in range(self.span, t + 1, self.span):
             tokens = self._tokens(clip.first(end), torch.ones(b, end, device=clip.frames.device))
             found = [tokens.without_registers(x) for x in self.denoiser.features(tokens)]
             *last, place = (
-                x.view(b, end // self.grid.tubelet, -1, x.shape[1])[:, -1]
+                x.view(b, end // self.span, -1, x.shape[1])[:, -1]
                 for x in (*found, tokens.without_registers(tokens.place))
             )
             up, right = place[..., 1:2], place[..., 2:]
             moments.append(
                 torch.stack([torch.cat([x.mean(1), (up * x).mean(1), (right * x).mean(1)], -1) for x in last])
             )
-        return torch.stack(moments, 2).repeat_interleave(self.grid.tubelet, 2)
+        return torch.stack(moments, 2).repeat_interleave(self.span, 2)
 
     def matrices(self) -> list[nn.Parameter]:
         """Return the weights of attention and feed-forward layers."""
@@ -172,11 +183,19 @@ class Diffusion(WorldModel):
     def training_flops(self, clip: Clip) -> float:
         """Count three forward passes: one forward, two for the gradients of inputs and weights."""
         b, t, h, w, _ = clip.frames.shape
-        nt, nh, nw = self.grid.shape(t, h, w)
+        nt, nh, nw = self._shape(clip)
         film = nt * (self.config.registers + nh * nw)
         words = self._words(None if clip.told is None or self.config.text is None else clip.told())
         counts = (0,) * b if words is None else words.counts
-        return 3 * self.denoiser.flops(tuple(film + count for count in counts), b * nt, sum(counts))
+        denoiser = self.denoiser.flops(tuple(film + count for count in counts), b * nt, sum(counts))
+        return 3 * denoiser + b * self.codec.flops(t, h, w)
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the codec, if there is one, and then the denoiser, for which the codec is frozen."""
+        if isinstance(self.codec, Compression):
+            yield Stage("codec", self.codec.requires_grad_(True), FEW_CLIPS)
+            self.codec.requires_grad_(False)
+        yield Stage("model", self)
 
     def _answer(self, z: Tokens) -> Float[Tensor, "m p"]:
         """Return x_hat."""
@@ -204,18 +223,37 @@ class Diffusion(WorldModel):
         return self.config.text.read(captions)
 
     def _turns(self, asked: Prompt, steps: int) -> tuple[int, ...]:
-        rows, rest = divmod(len(asked.film.time), self.grid.tubelet)
+        rows, rest = divmod(len(asked.film.time), self.span)
         if rest or len(asked.ring) != steps:
             raise BadInputError(
                 f"a loop of {len(asked.film.time)} frames turned {len(asked.ring)} times: expected a multiple of "
-                f"{self.grid.tubelet} frames and as many turns as steps, {steps}"
+                f"{self.span} frames and as many turns as steps, {steps}"
             )
         return tuple(turn * rows // 1000 for turn in asked.ring)
 
+    def _shape(self, clip: Clip) -> tuple[int, int, int]:
+        """Return tokens along time, height and width."""
+        t, h, w = clip.frames.shape[1:4]
+        return Grid(self.span, self.codec.stride[1] * self.grid.patch, 0).shape(t, h, w)
+
+    def _pooled(self, given: Bool[Tensor, "t h w"]) -> Bool[Tensor, "row y x"]:
+        """Tell which latents are given: those of which every pixel is."""
+        frames, pixels = self.codec.stride
+        t, h, w = given.shape
+        return given.view(t // frames, frames, h // pixels, pixels, w // pixels, pixels).all(5).all(3).all(1)
+
+    def _latent_levels(self, level: Float[Tensor, "b t"]) -> Float[Tensor, "b row"]:
+        """Return the level of each latent: that of its noisiest frame."""
+        return level.view(len(level), -1, self.codec.stride[0]).amin(2)
+
     def _tokens(self, clip: Clip, level: Float[Tensor, "b t"], words: Words | None = None) -> Tokens:
-        """Pack clean frames; bytes are cut first, since a quarter of the memory moves."""
-        patches = (patchify(clip.frames, self.grid) * (1 / 127.5)).sub_(1.0)
-        packed = pack(patches, level, Setting(clip.time, clip.world, *clip.frames.shape[2:4]), self.grid)
+        """Pack clean frames."""
+        _, nh, nw = self._shape(clip)
+        with torch.no_grad():
+            patches = self.codec.encode(clip.frames, self.grid)
+        time = clip.time.view(-1, self.codec.stride[0]).mean(1)
+        setting = Setting(time, clip.world, nh * self.grid.patch, nw * self.grid.patch)
+        packed = pack(patches, self._latent_levels(level), setting, self.grid)
         return packed if words is None else replace(packed, words=words)
 
 
