@@ -1,6 +1,6 @@
 """Films in fewer numbers: raw pixels, or a small causal autoencoder of video, behind one interface.
 
-Raw pixels are numbers from -1 to 1. The autoencoder cuts tubelets of s frames x p x p pixels and says each in k numbers,
+Raw pixels are numbers from -1 to 1. The autoencoder cuts tubelets of s frames of p x p pixels, each said in k numbers,
     latent = norm(E(tubelets)),  norm: mean square 1 over the k numbers    x_hat = D(latent + jitter noise),
 with a loss of |x_hat - x| + |x_hat - x|^2. Latents of mean square 1 are what noise of variance 1 is mixed with (Rombach
 et al. 2022, section 4.3.2, for the same reason divide by the standard deviation); together with the jitter they bound

@@ -5,7 +5,7 @@ the rest as noise, and walk every frame from its level to the next (`sampler`). 
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
@@ -17,6 +17,7 @@ from cavendish.codec import LATER
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.compression import Compression, CompressionConfig, Pixels
 from cavendish.models.diffusion.flow import Straight
+from cavendish.models.diffusion.jumps import Answer, Jumps
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
 from cavendish.models.diffusion.packing import Parting, together
@@ -36,6 +37,7 @@ from cavendish.models.world_model import Pace, Stage, WorldModel
 from cavendish.video import Clip, Imagined
 
 FEW_CLIPS = Pace(steps=1.4, batch=0.25)  # of a codec: every frame is a lesson, so few clips at a time are enough
+Question = Callable[[Answer, Tokens, Tokens, torch.Generator], tuple[Tokens, Tokens]]
 SEEN = 0.25  # share of patches that a masked clip shows
 
 
@@ -79,6 +81,8 @@ class Diffusion(WorldModel):
         self.span = self.codec.stride[0] * config.tubelet  # frames of a row
         values = self.codec.channels * config.tubelet * config.patch**2
         self.denoiser = Denoiser(SIZES[config.size], values, config.registers, config.text)
+        if config.mixture.jumps:
+            self.denoiser.learn_jumps()
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Weighted squared error of the predicted clean frames."""
@@ -88,13 +92,20 @@ class Diffusion(WorldModel):
         self, clips: Sequence[Clip], generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Return the loss of batches of different sizes, durations and rates in one step; every row counts alike."""
+        return self.loss_of(clips, generator, lambda answer, clean, z, generator: (z, clean))
+
+    def loss_of(
+        self, clips: Sequence[Clip], generator: torch.Generator, question: Question
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Return the loss of what a question makes of noised clips."""
         mixture = self.config.mixture
         clean = together([self._asked(clip, generator) for clip in clips])
         if mixture.masked and bool(torch.rand((), generator=generator, device=generator.device) < mixture.masked):
             seen = torch.rand(len(clean.patch), generator=generator, device=generator.device) < SEEN
             hidden = replace(clean, level=torch.zeros_like(clean.level))
             clean = Parting.of(hidden, seen).parted(hidden)
-        error = frame_errors(self._answer(noised(clean, generator, mixture.flow)), clean)
+        z, target = question(self._answer, clean, noised(clean, generator, mixture.flow), generator)
+        error = frame_errors(self._answer(z), target)
         by_row = rowwise(lambda part: part.mean(1, keepdim=True), clean.runs(0), (error,))
         loss = (mixture.weight(clean.level) * by_row).mean()
         leap = by_row.detach()[clean.level == 0.0]
@@ -191,11 +202,13 @@ class Diffusion(WorldModel):
         return 3 * denoiser + b * self.codec.flops(t, h, w)
 
     def stages(self) -> Iterator[Stage]:
-        """Yield the codec, if there is one, and then the denoiser, for which the codec is frozen."""
+        """Yield the codec, if there is one, then the denoiser, for which it is frozen, then few steps, if asked for."""
         if isinstance(self.codec, Compression):
             yield Stage("codec", self.codec.requires_grad_(True), FEW_CLIPS)
             self.codec.requires_grad_(False)
         yield Stage("model", self)
+        if self.config.mixture.jumps:
+            yield Stage("jumps", Jumps(self), Pace(steps=self.config.mixture.jumps, rate=0.3))
 
     def _answer(self, z: Tokens) -> Float[Tensor, "m p"]:
         """Return x_hat."""

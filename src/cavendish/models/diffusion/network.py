@@ -98,6 +98,12 @@ class Denoiser(nn.Module):
         with torch.no_grad():
             self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open
         self.words = None if lexicon is None else WordEmbedding(lexicon, width)
+        self.until: nn.Linear | None = None
+
+    def learn_jumps(self) -> None:
+        """Listen to the level at which an answer is to end; at first it changes nothing."""
+        self.until = nn.Linear(LEVEL_FEATURES, self.shape.width, bias=False)
+        nn.init.zeros_(self.until.weight)
 
     def forward(self, tokens: Tokens) -> Float[Tensor, "m p"]:
         """Predict every clean patch."""
@@ -108,7 +114,7 @@ class Denoiser(nn.Module):
     def features(self, tokens: Tokens) -> list[Float[Tensor, "s k"]]:
         """Return the features of patches and registers after every block."""
         x = tokens.with_registers(self.embed_out(self.embed_in(tokens.patch)), self.register)
-        level = self.modulation(self._level(tokens.level)).unflatten(-1, (6, -1))
+        level = self.modulation(self._level(tokens.level, tokens.until)).unflatten(-1, (6, -1))
         place, runs, lengths = tokens.place, tokens.runs(tokens.registers), tokens.clip_lengths
         said = tokens.words
         if said is not None:
@@ -132,12 +138,13 @@ class Denoiser(nn.Module):
         spoken = [int(count > 0) for count in said.counts]
         return spliced(clean.expand(sum(spoken), -1, -1), spoken, level, tokens.clip_rows)
 
-    def _level(self, level: Float[Tensor, "row tubelet"]) -> Float[Tensor, "row k"]:
-        pairs = LEVEL_FEATURES // 2 // level.shape[1]
-        frequency = torch.logspace(0, 2, pairs, device=level.device)
-        angle = (level[..., None] * frequency * (math.pi / 2)).flatten(1)
-        wave = torch.cat([angle.cos(), angle.sin()], -1)
-        return self.level(F.pad(wave, (0, LEVEL_FEATURES - wave.shape[1])))  # type: ignore[no-any-return]
+    def _level(
+        self, level: Float[Tensor, "row tubelet"], until: Float[Tensor, "row tubelet"] | None = None
+    ) -> Float[Tensor, "row k"]:
+        found: Tensor = self.level(_waves(level))
+        if self.until is None:
+            return found
+        return found.add(self.until(_waves(level if until is None else until) - _waves(level)))
 
     def flops(self, clip_lengths: tuple[int, ...], rows: int, words: int = 0) -> float:
         """Count the operations of a forward pass exactly in its matrix products (a multiply-add is 2).
@@ -152,6 +159,14 @@ class Denoiser(nn.Module):
         told = words * (2 * WAVES + 1) * width + (per_row if words else 0)
         attention = sum(2 * length**2 * width for length in clip_lengths) * self.shape.depth
         return 2.0 * (sum(clip_lengths) * per_token + patches * per_patch + rows * per_row + attention + told)
+
+
+def _waves(level: Float[Tensor, "row tubelet"]) -> Float[Tensor, "row w"]:
+    pairs = LEVEL_FEATURES // 2 // level.shape[1]
+    frequency = torch.logspace(0, 2, pairs, device=level.device)
+    angle = (level[..., None] * frequency * (math.pi / 2)).flatten(1)
+    wave = torch.cat([angle.cos(), angle.sin()], -1)
+    return F.pad(wave, (0, LEVEL_FEATURES - wave.shape[1]))
 
 
 def _runs_with_words(tokens: Tokens, said: Words) -> Runs:

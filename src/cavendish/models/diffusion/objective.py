@@ -47,9 +47,12 @@ class Mixture:
     masked: float = field(default=0.0, metadata=LATER)
     silent: float = field(default=0.1, metadata=LATER)
     flow: AnyFlow = field(default=Straight(), metadata=LATER)
+    jumps: float = field(default=0.0, metadata=LATER)  # a second stage that makes few steps enough: share of the steps
 
     def __post_init__(self) -> None:
         """Refuse shares that do not add up."""
+        if not 0.0 <= self.jumps <= 10.0 or (self.jumps and not isinstance(self.flow, Straight)):
+            raise BadInputError(f"mixture.jumps = {self.jumps}, expected 0 to 10, and a straight flow")
         shares = (self.leap, self.prefix, self.subset, self.whole)
         if min(*shares, self.masked, self.silent) < 0 or max(sum(shares) - 1e-9, self.masked, self.silent) > 1:
             raise BadInputError(

@@ -58,7 +58,7 @@ def walk(answer: Answer, path: Path, generator: torch.Generator) -> Tokens:
     for step, following in enumerate(path.levels):
         if path.turns:
             z = turned(z, path.turns[step])
-        z = stepped(z, answer(z), following, path.flow)
+        z = stepped(z, answer(replace(z, until=following)), following, path.flow)
         if path.kept is not None:
             held = noised(replace(path.clean, level=following), generator, path.flow)
             z = replace(z, patch=torch.where(path.kept, held.patch, z.patch))

@@ -86,6 +86,7 @@ class Tokens:
     clip_rows: tuple[int, ...]  # rows per clip
     registers: int  # per row
     words: Words | None = None  # captions
+    until: Float[Tensor, "row tubelet"] | None = None  # the level at which an answer is to end; none: its own
 
     @property
     def clip_lengths(self) -> tuple[int, ...]:
