@@ -1,5 +1,11 @@
-"""`cavendish plan STUDY`: what a study will cost on this machine, before it starts."""
+"""`cavendish plan STUDY`: what a study will cost on this machine, before it starts.
 
+FLOPs are counted, attention included; MFU is their share of what this machine multiplies. Time and memory are those of
+a few whole training steps: films, loss, gradient, optimiser and average.
+"""
+
+import resource
+import sys
 import time
 from dataclasses import dataclass
 
@@ -10,15 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cavendish.commands.options import parse_with_study
-from cavendish.models import WorldModel
+from cavendish.models.world_model import Stage
 from cavendish.studies import Study
-from cavendish.training import seeded
-from cavendish.training.machine import matmul_rate
+from cavendish.training import TrainingConfig, seeded
+from cavendish.training.loop import CLIP_NORM, follow, paced
+from cavendish.training.machine import keep_freed_memory, usual_rate
 from cavendish.training.optimiser import Optimiser
-from cavendish.video import Clip
 
-TRIALS = 4
-COPIES = 5  # parameters, average, gradient, and up to two moments
+TRIALS = 12
 
 
 @dataclass(frozen=True)
@@ -39,32 +44,48 @@ def main(arguments: list[str]) -> None:
 
 
 def price(study: Study) -> dict[str, str]:
-    """Count what can be counted, and time a few training steps for the rest."""
+    """Count what can be counted, and time a few training steps of every stage for the rest."""
+    keep_freed_memory()
     model = study.model.build(seeded(study.seed))
-    clip = study.data.clips(np.arange(min(study.training.batch, study.data.size)))
-    parameters = sum(p.numel() for p in model.parameters())
-    flops = model.training_flops(clip)
-    peak = matmul_rate()
-    seconds = _step_seconds(study, model, clip)
-    steps = study.training.steps
-    return {
-        "parameters": f"{parameters / 1e6:.2f} M",
-        "training clips": f"{steps * study.training.batch:,}",
-        "training FLOPs": f"{steps * flops:.2e} ({flops / study.training.batch / 1e9:.2f} G per clip)",
-        "state in memory": f"{COPIES * 4 * parameters / 2**20:.0f} MiB",
+    shown: dict[str, str] = {}
+    peak, total, clips = usual_rate("cpu"), 0.0, 0
+    for stage in model.stages():
+        config = paced(study.training, stage.pace)
+        clip = study.data.clips(np.arange(config.batch // study.spread.parts) % study.data.size)
+        flops = study.spread.parts * stage.module.training_flops(clip)
+        seconds = _step_seconds(study, stage, config)
+        total, clips = total + config.steps * seconds, clips + config.steps * config.batch
+        shown |= {
+            f"{stage.name}: parameters": f"{sum(p.numel() for p in stage.module.parameters()) / 1e6:.2f} M",
+            f"{stage.name}: FLOPs, attention included": f"{config.steps * flops:.2e} "
+            f"({flops / config.batch / 1e9:.2f} G per clip)",
+            f"{stage.name}: one step here": f"{seconds:.3f} s (MFU {100 * flops / seconds / peak:.0f} %)",
+            f"{stage.name}: time here": f"{config.steps * seconds / 60:.1f} min for {config.steps:,} steps",
+        }
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return shown | {
+        "training clips": f"{clips:,}",
+        "training time here": f"{total / 60:.1f} min",
+        "memory here": f"{memory / 2**20:.0f} MiB at most",
         "matmul rate here": f"{peak / 1e9:.0f} GFLOP/s float32, {torch.get_num_threads()} threads",
-        "one step here": f"{seconds:.3f} s ({100 * flops / seconds / peak:.0f} % of the matmul rate)",
-        "training time here": f"{steps * seconds / 60:.1f} min",
     }
 
 
-def _step_seconds(study: Study, model: WorldModel, clip: Clip) -> float:
-    optimiser = Optimiser(model, study.training.optimiser, study.training.rate)
+def _step_seconds(study: Study, stage: Stage, config: TrainingConfig) -> float:
+    """Time whole steps on what is trained, films and average included; parameters do not move."""
+    model, parts = study.spread.laid_out(stage.module), study.spread.parts
+    optimiser = Optimiser(model, config.optimiser, config.rate)
+    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     seconds = []
     for trial in range(TRIALS):
         start = time.perf_counter()
-        loss, _ = model.loss(clip, seeded(study.seed, trial))
-        loss.backward()  # type: ignore[no-untyped-call]
+        for part in study.spread.mine(config.batch):
+            first = (trial * parts + part) * (config.batch // parts)
+            clip = study.data.clips((first + np.arange(config.batch // parts)) % study.data.size)
+            loss, _ = model.loss(clip, seeded(study.seed, trial, part))
+            loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         optimiser.step(0.0)
+        follow(average, model, config.ema)
         seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds[1:]))
+    return float(np.mean(seconds[1:]))  # not the median: some steps ask more than others

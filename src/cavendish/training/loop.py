@@ -82,7 +82,7 @@ def train(model: WorldModel, run: Run) -> None:
     keep_freed_memory()
     peak = usual_rate(str(_device(model)))
     for number, stage in enumerate(model.stages()):
-        _train_stage(stage, number, replace(run, config=_paced(run.config, stage.pace)), peak)
+        _train_stage(stage, number, replace(run, config=paced(run.config, stage.pace)), peak)
 
 
 def load_trained(model: WorldModel, folder: Path) -> None:
@@ -95,7 +95,7 @@ def load_trained(model: WorldModel, folder: Path) -> None:
         _fill(stage.module, tensors["ema"], str(found[-1] / "ema.safetensors"))
 
 
-def _paced(config: TrainingConfig, pace: Pace) -> TrainingConfig:
+def paced(config: TrainingConfig, pace: Pace) -> TrainingConfig:
     """Give a stage its own number of steps, batch and rate."""
     steps, batch = (
         max(1, round(whole * factor)) for whole, factor in ((config.steps, pace.steps), (config.batch, pace.batch))
@@ -129,7 +129,7 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
         loss_value, asked = summed(losses / run.spread.parts, float(run.stop.signal is not None))
         _require_finite(loss_value, norm_value, stage.name, step, config.batch)
         optimiser.step(rate_share(step, config.steps, config.warmup, config.decay))
-        _follow(average, model, min(config.ema, (1 + step) / (10 + step)))
+        follow(average, model, min(config.ema, (1 + step) / (10 + step)))
         done = step + 1
         if first and (done % LOG_EVERY == 0 or done == config.steps):
             elapsed = time.perf_counter() - clock
@@ -178,7 +178,8 @@ def _finite(figures: dict[str, float]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _follow(average: dict[str, Tensor], model: Learner, decay: float) -> None:
+def follow(average: dict[str, Tensor], model: Learner, decay: float) -> None:
+    """Move the average towards the parameters."""
     state = model.state_dict()
     torch._foreach_lerp_([shard(average[name]) for name in state], [shard(p) for p in state.values()], 1 - decay)
 
