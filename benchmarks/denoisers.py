@@ -1,9 +1,9 @@
 """How many clips per second does one training step take in, beside two public denoisers? One run, interleaved.
 
-Ours against diffusers' Latte and Wan transformers with random weights, of equal parameters (within 5 %) on equal tokens:
-16 frames of 64 x 64 pixels in patches of 16 x 16, one token a frame and patch. All three learn by one rule (AdamW, as in
-training) from the same clips: noise, forward, squared error, backward, step. Each round times all three one after
-another, so that a busy machine slows them alike; what is printed are medians and the median of the rounds' ratios.
+Ours against diffusers' Latte and Wan transformers with random weights, of equal parameters (within 5 %) and tokens:
+16 frames of 64 x 64 pixels in patches of 16 x 16, one token a frame and patch. All three learn by one rule (AdamW)
+from the same clips: noise, forward, squared error, backward, step. Each round times all three one after another, so
+that a busy machine slows them alike; printed are medians, and the quartiles of the rounds' ratios.
     pip install 'cavendish[diffusers]';  python benchmarks/denoisers.py [size] [batch]
 """
 
