@@ -19,7 +19,7 @@ from cavendish.studies import read_study
 from cavendish.studies.weigh import reader_of
 from cavendish.training import checkpoint, seeded
 
-CLIPS = 256
+CLIPS = 128
 
 
 def main() -> None:
