@@ -57,8 +57,8 @@ def price(study: Study) -> dict[str, str]:
         total, clips = total + config.steps * seconds, clips + config.steps * config.batch
         shown |= {
             f"{stage.name}: parameters": f"{sum(p.numel() for p in stage.module.parameters()) / 1e6:.2f} M",
-            f"{stage.name}: FLOPs, attention included": f"{config.steps * flops:.2e} "
-            f"({flops / config.batch / 1e9:.2f} G per clip)",
+            f"{stage.name}: training FLOPs": f"{config.steps * flops:.2e} "
+            f"({flops / config.batch / 1e9:.2f} G per clip, attention included)",
             f"{stage.name}: one step here": f"{seconds:.3f} s (MFU {100 * flops / seconds / peak:.0f} %)",
             f"{stage.name}: time here": f"{config.steps * seconds / 60:.1f} min for {config.steps:,} steps",
         }
