@@ -58,7 +58,8 @@ def main(arguments: list[str]) -> None:
     study = read_study(options.run)
     check_request(options.count, options.out)
     model = load(options.run)
-    scene = study.data.scene
+    data = study.data.lead
+    scene = data.scene
     if options.asked != Asked():
         if not isinstance(model, Diffusion):
             raise BadInputError(f"{options.run}: this model answers no prompts")
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> None:
         commit_films(options.out, frames.numpy(), None, scene, options.format)
         sys.stdout.write(f"{options.count} answers of {frames.shape[1]} frames in {options.out}\n")
         return
-    split = Split(scene, options.region, options.count, options.seed, study.data.picture, study.data.flip)
+    split = Split(scene, options.region, options.count, options.seed, data.picture, data.flip)
     clip = split.clips(np.arange(options.count))
     assert clip.trajectory is not None
     dreams = model.imagine(clip.first(scene.context), scene.frames - scene.context, seeded(options.seed))

@@ -41,11 +41,11 @@ def main(arguments: list[str]) -> None:
 def price(study: Study) -> dict[str, str]:
     """Count what can be counted, and time a few training steps for the rest."""
     model = study.model.build(seeded(study.seed))
-    clip = study.data.clips(np.arange(min(study.training.batch, study.data.size)))
+    clips = study.data.batches(0, study.training.batch)
     parameters = sum(p.numel() for p in model.parameters())
-    flops = model.training_flops(clip)
+    flops = sum(map(model.training_flops, clips))
     peak = matmul_rate()
-    seconds = _step_seconds(study, model, clip)
+    seconds = _step_seconds(study, model, clips)
     steps = study.training.steps
     return {
         "parameters": f"{parameters / 1e6:.2f} M",
@@ -58,12 +58,12 @@ def price(study: Study) -> dict[str, str]:
     }
 
 
-def _step_seconds(study: Study, model: WorldModel, clip: Clip) -> float:
+def _step_seconds(study: Study, model: WorldModel, clips: tuple[Clip, ...]) -> float:
     optimiser = Optimiser(model, study.training.optimiser, study.training.rate)
     seconds = []
     for trial in range(TRIALS):
         start = time.perf_counter()
-        loss, _ = model.loss(clip, seeded(study.seed, trial))
+        loss, _ = model.loss_together(clips, seeded(study.seed, trial))
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step(0.0)
         seconds.append(time.perf_counter() - start)

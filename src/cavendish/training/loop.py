@@ -1,6 +1,6 @@
 """One training loop for every model.
 
-Step n sees the clips n B .. n B + B - 1 of the split (clips are independent draws, so no shuffle is needed)
+Step n sees the clips n B .. n B + B - 1 of the split, or its part of a blend (clips are independent draws: no shuffle),
 and a generator seeded by (seed, n): a run is a function of two integers, and a resumed run equals an
 uninterrupted one bit by bit on one machine and thread count. An exponential moving average follows the
 parameters, ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)). Gradients are clipped to norm 1.
@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from cavendish.data import Split
+from cavendish.data import Blend, Split
 from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Stage, WorldModel
 from cavendish.training import checkpoint
@@ -66,7 +65,7 @@ class Run:
     """Where a model is trained, on what, how, and who is told."""
 
     folder: Path
-    split: Split
+    split: Split | Blend
     config: TrainingConfig
     seed: int
     stop: StopRequest
@@ -101,15 +100,15 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
     model.train()
     clock, last, flops = time.perf_counter(), start, 0.0
     for step in range(start, config.steps):
-        clip = _batch(run.split, step, config.batch, _device(model))
-        loss, figures = model.loss(clip, seeded(run.seed, number, step, device=_device(model)))
+        clips = _batch(run.split, step, config.batch, _device(model))
+        loss, figures = model.loss_together(clips, seeded(run.seed, number, step, device=_device(model)))
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         loss_value, norm_value = loss.item(), norm.item()
         _require_finite(loss_value, norm_value, stage.name, step, config.batch)
         optimiser.step(rate_share(step, config.steps, config.warmup, config.decay))
         _follow(average, model, min(config.ema, (1 + step) / (10 + step)))
-        flops += model.training_flops(clip)
+        flops += sum(map(model.training_flops, clips))
         done = step + 1
         if done % LOG_EVERY == 0 or done == config.steps:
             elapsed = time.perf_counter() - clock
@@ -133,11 +132,11 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
     model.eval()
 
 
-def _batch(split: Split, step: int, batch: int, device: torch.device) -> Clip:
-    clip = split.clips((np.arange(batch) + step * batch) % split.size)
+def _batch(split: Split | Blend, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
+    clips = split.batches(step, batch)
     if device.type == "cpu":
-        return clip
-    return Clip(clip.frames.to(device), clip.time.to(device), clip.world, told=clip.told)
+        return clips
+    return tuple(Clip(clip.frames.to(device), clip.time.to(device), clip.world, told=clip.told) for clip in clips)
 
 
 def _device(model: WorldModel) -> torch.device:

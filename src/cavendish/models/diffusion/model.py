@@ -18,7 +18,7 @@ from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
 from cavendish.models.diffusion.packing import Parting, together
-from cavendish.models.diffusion.prompts import Prompt, extend
+from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, extend
 from cavendish.models.diffusion.sampler import Path, Sampling, guided, walk
 from cavendish.models.diffusion.text import Lexicon, Words
 from cavendish.models.diffusion.tokens import (
@@ -170,7 +170,7 @@ class Diffusion(WorldModel):
     def training_flops(self, clip: Clip) -> float:
         """Count three forward passes: one forward, two for the gradients of inputs and weights."""
         b, t, h, w, _ = clip.frames.shape
-        nt, nh, nw = self.grid.shape(t, h, w)
+        nt, nh, nw = self.grid.shape(self.grid.tubelet if t == 1 else t, h, w)
         film = nt * (self.config.registers + nh * nw)
         words = self._words(None if clip.told is None or self.config.text is None else clip.told())
         counts = (0,) * b if words is None else words.counts
@@ -179,10 +179,16 @@ class Diffusion(WorldModel):
     def _asked(self, clip: Clip, generator: torch.Generator) -> Tokens:
         """Pack training clips at levels drawn from the mixture, some without their captions."""
         b, t = _checked(clip).shape[:2]
-        level = self.config.mixture.levels(b, t, generator)
+        mixture, device = self.config.mixture, generator.device
+        level = mixture.levels(b, t, generator)
+        if t == 1:
+            clip, level = _still(clip, self.grid.tubelet), level.expand(-1, self.grid.tubelet)
         if self.config.text is None or clip.told is None:
             return self._tokens(clip, level)
-        kept = torch.rand(b, generator=generator, device=generator.device) >= self.config.mixture.silent
+        if mixture.bare:
+            asked = torch.rand(b, 1, generator=generator, device=device) < mixture.bare
+            level = torch.where(asked, torch.zeros_like(level), level)
+        kept = torch.rand(b, generator=generator, device=device) >= mixture.silent
         return self._tokens(clip, level, self.config.text.read(clip.told()).keeping(kept.tolist()))
 
     def _words(self, captions: tuple[str, ...] | None) -> Words | None:
@@ -207,6 +213,12 @@ class Diffusion(WorldModel):
         patches = (patchify(clip.frames, self.grid) * (1 / 127.5)).sub_(1.0)
         packed = pack(patches, level, Setting(clip.time, clip.world, *clip.frames.shape[2:4]), self.grid)
         return packed if words is None else replace(packed, words=words)
+
+
+def _still(image: Clip, frames: int) -> Clip:
+    """Let an image stand still for as many frames as a token holds."""
+    time = image.time + IMAGE_TICK * torch.arange(frames, device=image.time.device)
+    return replace(image, frames=image.frames.expand(-1, frames, -1, -1, -1), time=time)
 
 
 def _cut(imagined: Imagined, count: int) -> Imagined:
