@@ -44,7 +44,7 @@ class Share:
                 f"expected 1 or more, within the scene's {scene.frames} frames"
             )
         if self.window and (
-            len(self.window) != 2 or not all(1 <= w <= s for w, s in zip(self.window, self._size(), strict=True))
+            len(self.window) != 2 or not all(1 <= w <= s for w, s in zip(self.window, self._whole(), strict=True))
         ):
             raise BadInputError(
                 f"window = {self.window} px, expected height and width within {picture.height} x {picture.width}"
@@ -57,18 +57,26 @@ class Share:
         """Return the time between frames."""
         return self.split.scene.step * self.stride
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return height and width in pixels."""
+        height, width = self.window or self._whole()
+        return height, width
+
     def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
         """Make a batch of clips, each cut at a place and an instant of its own."""
         whole = self.split.clips(indices)
-        height, width = self.window or self._size()
+        height, width = self.size
         kept = self.stride * np.arange(self.frames)
         cut = []
         for film, index in zip(whole.frames, np.asarray(indices).tolist(), strict=True):
             rng = self.split.generator(index, 2)
             begin = rng.integers(self._spare()) if self.told == "nothing" else 0
-            top, left = (int(rng.integers(s - w + 1)) for s, w in zip(self._size(), (height, width), strict=True))
+            top, left = (int(rng.integers(s - w + 1)) for s, w in zip(self._whole(), (height, width), strict=True))
             cut.append(film[begin + kept, top : top + height, left : left + width])
-        world = World(*(m * w / s for m, w, s in zip(self._metres(), (width, height), self._size()[::-1], strict=True)))
+        world = World(
+            *(m * w / s for m, w, s in zip(self._metres(), (width, height), self._whole()[::-1], strict=True))
+        )
         assert whole.trajectory is not None
         told = None if self.told == "nothing" else partial(self._captions, whole.trajectory, indices)
         time = self.step * torch.arange(self.frames, dtype=torch.float32)
@@ -85,7 +93,7 @@ class Share:
     def _spare(self) -> int:
         return self.split.scene.frames - (self.frames - 1) * self.stride
 
-    def _size(self) -> tuple[int, int]:
+    def _whole(self) -> tuple[int, int]:
         return self.split.picture.height, self.split.picture.width
 
     def _metres(self) -> tuple[float, float]:

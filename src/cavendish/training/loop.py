@@ -81,13 +81,9 @@ def train(model: WorldModel, run: Run) -> None:
 
 
 def load_trained(model: WorldModel, folder: Path) -> None:
-    """Put the newest averaged parameters of every stage into a model; refuse a run without checkpoints."""
+    """Put the newest averaged parameters of every stage into a model, of a run or published; refuse what has none."""
     for stage in model.stages():
-        found = checkpoint.steps(folder / "checkpoints" / stage.name)
-        if not found:
-            raise BadInputError(f"{folder}: no checkpoint of stage '{stage.name}'; train it first")
-        tensors, _ = checkpoint.load(found[-1])
-        _fill(stage.module, tensors["ema"], str(found[-1] / "ema.safetensors"))
+        _fill(stage.module, *checkpoint.averaged(folder, stage.name))
 
 
 def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:

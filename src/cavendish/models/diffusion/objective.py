@@ -54,7 +54,8 @@ class Mixture:
         if min(*shares, *parts) < 0 or max(sum(shares) - 1e-9, *parts) > 1:
             raise BadInputError(
                 f"mixture: shares leap {self.leap}, prefix {self.prefix}, subset {self.subset}, whole {self.whole}, "
-                f"masked {self.masked}, silent {self.silent}, bare {self.bare}: expected 0 or more, the first four at most 1 together"
+                f"masked {self.masked}, silent {self.silent}, bare {self.bare}: "
+                "expected 0 or more, the first four at most 1 together"
             )
 
     def levels(self, clips: int, frames: int, generator: torch.Generator) -> Float[Tensor, "b t"]:
