@@ -1,6 +1,8 @@
 """Many kinds of clips in one step: the same mix from any start, nothing left out, nothing padded."""
 
 import json
+import re
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +14,14 @@ from safetensors.torch import load_file
 from cavendish.codec import from_json, to_json
 from cavendish.data import Blend, Picture, Share, Split
 from cavendish.data.captions import SPOKEN, spoken, understand
-from cavendish.errors import BadInputError
-from cavendish.models import DiffusionConfig
-from cavendish.models.diffusion import Lexicon, Mixture
+from cavendish.errors import BadInputError, InterruptedRunError
+from cavendish.models import DiffusionConfig, WorldModel
+from cavendish.models.diffusion import Diffusion, Lexicon, Mixture
 from cavendish.scenes import SCENES, Occlusion, UniformMotion
-from cavendish.studies import Study, Weighing
+from cavendish.studies import Study, Weighing, study_named
 from cavendish.training import Run, TrainingConfig, seeded, train
 from cavendish.training.signals import StopRequest
+from cavendish.video import Clip
 
 BALL = Split(UniformMotion(), size=1000, picture=Picture(16, 16), flip=0.5)
 HIDDEN = Split(Occlusion(), size=500, picture=Picture(16, 16))
@@ -84,30 +87,62 @@ def test_captions_of_a_share_tell_its_clips() -> None:
 def test_the_words_of_all_scenes_are_all_words() -> None:
     assert spoken(SCENES) == SPOKEN
     assert set(spoken([UniformMotion])) < set(SPOKEN)
-    Lexicon(spoken([UniformMotion])).read(tuple(SHARES[1].clips(np.arange(9)).told() or ()))  # type: ignore[misc]
+    told = SHARES[1].clips(np.arange(9)).told
+    assert told is not None
+    assert len(Lexicon(spoken([UniformMotion])).read(told()).counts) == 9
 
 
 def test_a_study_of_a_blend_is_read_back_and_a_study_of_a_split_is_as_before(tiny_study: Study) -> None:
     assert from_json(Study, json.loads(json.dumps(to_json(STUDY)))) == STUDY
     assert from_json(Study, to_json(tiny_study)) == tiny_study
-    assert (
-        replace(tiny_study, name="uniform", data=replace(tiny_study.data, size=7)).hash()
-        == "c0ffee"
-    )
+    assert study_named("uniform-quick").hash().startswith("fe0082dd316e")
 
 
-def test_an_interrupted_blend_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    ends = []
-    for name, pieces in (("whole", (4,)), ("parts", (2, 4))):
-        for steps in pieces:
-            model, stop = STUDY.model.build(seeded(0)), StopRequest()
-            if steps < 4:
-                seen = iter(range(4))
+def test_an_interrupted_blend_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends, made = [], Blend.batches
+    for name, pauses in (("whole", (None,)), ("parts", (1, 3, None))):
+        for pause in pauses:
+            stop = StopRequest()
 
-                def watch(_: object) -> None: ...
+            def batches(blend: Blend, step: int, batch: int) -> tuple[Clip, ...]:
+                stop.signal = 15 if step + 1 == pause else None  # noqa: B023
+                return made(blend, step, batch)
 
-                stop.signal = None
-            run = Run(tmp_path / name, STUDY.data, STUDY.training, 0, stop, lambda _: None)
-            train(model, run)
+            monkeypatch.setattr(Blend, "batches", batches)
+            model, run = STUDY.model.build(seeded(0)), Run(tmp_path / name, BLEND, STUDY.training, 0, stop, str)
+            with pytest.raises(InterruptedRunError) if pause else nullcontext():
+                train(model, run)
         ends.append(load_file(tmp_path / name / "checkpoints" / "model" / "step-00000004" / "ema.safetensors"))
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+
+
+MISTAKES = {
+    "within the scene's 32 frames": lambda: Share(BALL, 1, 17, 2),
+    "weight 0": lambda: Share(BALL, 0, 4),
+    "expected height and width within 16 x 16": lambda: Share(BALL, 1, 4, 1, (8, 24)),
+    "expected told = nothing": lambda: Share(BALL, 1, 4, 1, (8, 8), "terse"),
+    "at least one share": lambda: Blend(()),
+    "unknown region": lambda: replace(STUDY, weighing=Weighing(("elsewhere",))),
+    "bare 2": lambda: Mixture(bare=2.0),
+}
+
+
+@pytest.mark.parametrize("told", MISTAKES)
+def test_mistakes_are_refused_by_name(told: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(told)):
+        MISTAKES[told]()
+
+
+def test_a_model_without_packing_learns_from_kinds_one_by_one() -> None:
+    model = STUDY.model.build(seeded(0))
+    clips = BLEND.batches(0, 10)[:2]
+    alone = [float(model.loss(clip, seeded(n))[0].detach()) for n, clip in enumerate(clips)]
+
+    def loss(clip: Clip, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        return torch.tensor(alone[next(n for n, other in enumerate(clips) if other is clip)]), {}
+
+    packed = Diffusion.loss_together
+    assert packed is not WorldModel.loss_together
+    model.loss = loss  # type: ignore[method-assign]
+    mean, _ = WorldModel.loss_together(model, clips, seeded(0))
+    assert float(mean) == pytest.approx((4 * alone[0] + 2 * alone[1]) / 6)

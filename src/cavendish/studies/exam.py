@@ -148,8 +148,9 @@ def look(asked: Film, frames: Frames) -> Seen:
     """Read the discs of an answer."""
     drawing = asked.drawing
     discs = np.flatnonzero(drawing.shape == Shape.DISC)
-    known = replace(drawing, shape=drawing.shape[discs], colour=drawing.colour[discs], outline=None)
-    reading = Reader.of(known).read(frames.numpy(), asked.truth.time)
+    whole = Reader.of(drawing)
+    reader = replace(whole, colours=drawing.colour[discs], shape=drawing.shape[discs], outline=None)
+    reading = reader.read(frames.numpy(), asked.truth.time)
     most = (~reading.lost).sum(1).argmax(-1)
     clips = np.arange(len(most))
     return Seen(discs[most], reading.position[clips, :, most], reading.radius[clips, :, most])
@@ -194,11 +195,10 @@ def regression(name: str, asked: Float[np.ndarray, " b"], got: Float[np.ndarray,
     if len(x) < 3:
         return Score(name, "", np.nan, np.nan, np.nan, len(x), len(got), tuple(got.tolist()))
     drawn = np.random.default_rng(0).integers(len(x), size=(RESAMPLES, len(x)))
-    slopes = [_steepness(x[pick], y[pick]) for pick in drawn]
-    low, high = np.nanquantile(slopes, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Score(name, "", _steepness(x, y), float(low), float(high), len(x), len(got), tuple(got.tolist()))
+    low, high = np.quantile(_steepness(x[drawn], y[drawn]), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Score(name, "", float(_steepness(x, y)), float(low), float(high), len(x), len(got), tuple(got.tolist()))
 
 
-def _steepness(x: Float[np.ndarray, " b"], y: Float[np.ndarray, " b"]) -> float:
-    away = x - x.mean()
-    return float((away * y).sum() / max(float((away * away).sum()), 1e-12))
+def _steepness(x: Float[np.ndarray, "*r b"], y: Float[np.ndarray, "*r b"]) -> Float[np.ndarray, "*r"]:
+    away = x - x.mean(-1, keepdims=True)
+    return np.asarray((away * y).sum(-1) / np.maximum((away * away).sum(-1), 1e-12))

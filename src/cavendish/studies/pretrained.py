@@ -17,11 +17,15 @@ from cavendish.training import checkpoint, seeded
 SHELF = Path(__file__).parents[1] / "weights"
 
 
+def names() -> list[str]:
+    """List the models that come with the package."""
+    return sorted(path.parent.name for path in SHELF.glob("*/study.json"))
+
+
 def pretrained(name: str) -> Path:
     """Return the folder of a model that comes with the package, whole and unaltered."""
-    known = sorted(path.name for path in SHELF.iterdir() if (path / "study.json").is_file())
-    if name not in known:
-        raise unknown("pretrained model", name, known)
+    if name not in names():
+        raise unknown("pretrained model", name, names())
     verify_folder(SHELF / name)
     return SHELF / name
 

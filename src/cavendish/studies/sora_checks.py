@@ -85,6 +85,16 @@ def errors(name: str, true: Film, seen: Seen, invented: Bool[np.ndarray, "b t"])
     return score(f"{name}: velocity error", "m/s", miss), lost(name, seen, counted)
 
 
+def right(name: str, answers: Bool[np.ndarray, " b"]) -> Score:
+    """Tell in which share of the clips the answer was right; what was not found was not (a comparison with NaN)."""
+    return score(name, "", answers.astype(float))
+
+
+def coloured(true: Film, seen: Seen) -> Bool[np.ndarray, " b"]:
+    """Tell which clips show a ball of the right colour."""
+    return np.isfinite(seen.radius).any(1) & (seen.body == true.shown)
+
+
 def lost(name: str, seen: Seen, counted: Bool[np.ndarray, "b t"]) -> Score:
     """Tell in which share of the frames that count no ball was found."""
     return score(f"{name}: lost share", "", mean(np.isnan(seen.position[..., 0]).astype(float), counted))
@@ -106,9 +116,8 @@ def _distance(true: Film, seen: Seen, counted: Bool[np.ndarray, "b t"]) -> Float
 
 def _obeyed(name: str, true: Film, seen: Seen) -> tuple[Score, ...]:
     """Compare size and colour with what a caption asked for."""
-    right = np.where(np.isfinite(seen.radius).any(1), seen.body == true.shown, False)
     size = mean(seen.radius, true.visible)
-    return regression(f"{name}: slope of size", true.radius, size), score(f"{name}: right colour", "", right * 1.0)
+    return regression(f"{name}: slope of size", true.radius, size), right(f"{name}: right colour", coloured(true, seen))
 
 
 def text_to_video(exam: Exam) -> tuple[Score, ...]:
@@ -116,10 +125,9 @@ def text_to_video(exam: Exam) -> tuple[Score, ...]:
     true = exam.balls()
     seen = exam.ask(exam.blank(true, told(true)), true)
     asked, got = true.velocity[:, 0, 0], velocity(true, seen, true.visible)[:, 0]
-    way = np.where(np.isfinite(got), np.sign(got) == np.sign(asked), False)
     return (
         regression("text: slope of speed", np.abs(asked), np.abs(got)),
-        score("text: right direction", "", way * 1.0),
+        right("text: right direction", got * asked > 0),
         *_obeyed("text", true, seen),
         score("text: place error", "m", _distance(true, seen, true.visible)),
         lost("text", seen, true.visible),
@@ -137,9 +145,7 @@ def image_to_video(exam: Exam) -> tuple[Score, ...]:
     return (
         *errors("image and text", true, seen, _after(true, 1)),
         score("image alone: distance from uniform motion", "m", departure(true, free, within)),
-        score(
-            "image alone: moves as fast as taught", "", np.where(np.isfinite(speed), (speed > 0.8) & (speed < 4.2), 0)
-        ),
+        right("image alone: moves as fast as taught", (speed > 0.8) & (speed < 4.2)),
     )
 
 
@@ -234,9 +240,8 @@ def edit(exam: Exam) -> tuple[Score, ...]:
     scores = []
     for strength in STRENGTHS:
         seen = exam.ask(replace(prompts.edit(true.clip, strength), captions=told(other)), other, 10)
-        right = np.where(np.isfinite(seen.radius).any(1), seen.body == other.shown, False)
         scores += [
-            score(f"edit {strength:g}: asked colour", "", right * 1.0),
+            right(f"edit {strength:g}: asked colour", coloured(other, seen)),
             score(f"edit {strength:g}: ball moved", "m", _distance(true, seen, true.visible)),
         ]
     return tuple(scores)
@@ -304,8 +309,8 @@ def occlusion(exam: Exam) -> tuple[Score, ...]:
     begin = time[GIVEN - 1]
     miss, gap = np.abs(late - truth) / (truth - begin), np.abs(speed - asked) / asked
     return (
-        score("occlusion: exit time within 10 %", "", np.where(np.isfinite(miss), miss <= CLOSE, False) * 1.0),
-        score("occlusion: exit speed within 10 %", "", np.where(np.isfinite(gap), gap <= CLOSE, False) * 1.0),
+        right("occlusion: exit time within 10 %", miss <= CLOSE),
+        right("occlusion: exit speed within 10 %", gap <= CLOSE),
         score("occlusion: error of exit time / time unseen", "", miss),
         score("occlusion: relative error of exit speed", "", gap),
         lost("occlusion", seen, past),
