@@ -48,17 +48,17 @@ class Film:
     @property
     def place(self) -> Float[np.ndarray, "b t d"]:
         """Return where the shown body is."""
-        return self.truth.position[np.arange(len(self.shown)), :, self.shown]
+        return np.asarray(self.truth.position[np.arange(len(self.shown)), :, self.shown])
 
     @property
     def velocity(self) -> Float[np.ndarray, "b t d"]:
         """Return how fast the shown body is."""
-        return self.truth.velocity[np.arange(len(self.shown)), :, self.shown]
+        return np.asarray(self.truth.velocity[np.arange(len(self.shown)), :, self.shown])
 
     @property
     def radius(self) -> Float[np.ndarray, " b"]:
         """Return the size of the shown body."""
-        return self.truth.radius[np.arange(len(self.shown)), 0, self.shown]
+        return np.asarray(self.truth.radius[np.arange(len(self.shown)), 0, self.shown])
 
     @property
     def visible(self) -> Bool[np.ndarray, "b t"]:

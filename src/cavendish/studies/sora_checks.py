@@ -92,7 +92,7 @@ def right(name: str, answers: Bool[np.ndarray, " b"]) -> Score:
 
 def coloured(true: Film, seen: Seen) -> Bool[np.ndarray, " b"]:
     """Tell which clips show a ball of the right colour."""
-    return np.isfinite(seen.radius).any(1) & (seen.body == true.shown)
+    return np.asarray(np.isfinite(seen.radius).any(1) & (seen.body == true.shown))
 
 
 def lost(name: str, seen: Seen, counted: Bool[np.ndarray, "b t"]) -> Score:
