@@ -13,7 +13,7 @@ from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.measure.score import Score
 from cavendish.models.diffusion import prompts
 from cavendish.studies import Study, load, pretrained
-from cavendish.studies.exam import Replay, Standstill, regression, slope
+from cavendish.studies.exam import Replay, Standstill, regression, velocity
 from cavendish.studies.experiments import experiment_named
 from cavendish.studies.run import open_run
 from cavendish.studies.sora_checks import CHECKS, Exam
@@ -59,7 +59,7 @@ def test_a_slope_needs_half_of_the_frames() -> None:
     time, x = np.arange(6.0), np.array([[0, 2, 4, 6, 8, 10.0]] * 3)
     x[1, :4] = np.nan
     x[2, 2] = np.nan
-    found = slope(time, x, np.ones((3, 6), bool))
+    found = velocity(time, x[..., None], np.ones((3, 6), bool))[:, 0]
     assert np.allclose(found[[0, 2]], 2.0)
     assert np.isnan(found[1])
 

@@ -33,6 +33,16 @@ Frames = UInt8[Tensor, "b t h w c"]
 
 @final
 @dataclass(frozen=True)
+class Seen:
+    """What a film shows: the body that is seen most, where it is, and how large."""
+
+    body: Int[np.ndarray, " b"]
+    position: Float[np.ndarray, "b t d"]  # m, NaN where lost
+    radius: Float[np.ndarray, "b t"]
+
+
+@final
+@dataclass(frozen=True)
 class Film:
     """A true film, and what moved in it."""
 
@@ -41,43 +51,21 @@ class Film:
     clip: Clip
 
     @property
-    def shown(self) -> Int[np.ndarray, " b"]:
-        """Return the body that each clip shows; others wait below the frame."""
-        return np.asarray(self.truth.position[:, 0, :, 1].argmax(-1))
-
-    @property
-    def place(self) -> Float[np.ndarray, "b t d"]:
-        """Return where the shown body is."""
-        return np.asarray(self.truth.position[np.arange(len(self.shown)), :, self.shown])
-
-    @property
-    def velocity(self) -> Float[np.ndarray, "b t d"]:
-        """Return how fast the shown body is."""
-        return np.asarray(self.truth.velocity[np.arange(len(self.shown)), :, self.shown])
-
-    @property
-    def radius(self) -> Float[np.ndarray, " b"]:
-        """Return the size of the shown body."""
-        return np.asarray(self.truth.radius[np.arange(len(self.shown)), 0, self.shown])
+    def seen(self) -> Seen:
+        """Return what a perfect reader would see; bodies that a clip does not show wait below the frame."""
+        shown = self.truth.position[:, 0, :, 1].argmax(-1)
+        clips = np.arange(len(shown))
+        return Seen(shown, self.truth.position[clips, :, shown], self.truth.radius[clips, :, shown])
 
     @property
     def visible(self) -> Bool[np.ndarray, "b t"]:
-        """Tell when the shown body is wholly in view."""
-        return np.asarray(in_view(self.drawing)[np.arange(len(self.shown)), :, self.shown])
+        """Tell when the body is wholly in view."""
+        shown = self.seen.body
+        return np.asarray(in_view(self.drawing)[np.arange(len(shown)), :, shown])
 
     def part(self, begin: int, end: int) -> Clip:
         """Cut the clip."""
         return Clip(self.clip.frames[:, begin:end], self.clip.time[begin:end], self.clip.world)
-
-
-@final
-@dataclass(frozen=True)
-class Seen:
-    """What was read in an answer, of the body that was found most."""
-
-    body: Int[np.ndarray, " b"]  # among the discs of the drawing
-    position: Float[np.ndarray, "b t d"]  # m, NaN where lost
-    radius: Float[np.ndarray, "b t"]
 
 
 class Pupil(Protocol):
@@ -135,10 +123,10 @@ def motion(scene: Scene, regions: tuple[str, ...], count: int, time: Float[np.nd
     return mirror(scene.simulate(factors, time), scene.world.width, turned)
 
 
-def film(scene: Scene, truth: Trajectory, size: tuple[int, int], side: int) -> Film:
-    """Film a motion with `side` pixels to the world's width: other sizes show more or less, not larger or smaller."""
-    height, width = size
-    world = World(scene.world.width * width / side, scene.world.width * height / side)
+def film(scene: Scene, truth: Trajectory, side: int, shape: tuple[float, float] = (1.0, 1.0)) -> Film:
+    """Film a motion, `side` pixels to the world's width; a shape of so many heights and widths shows more or less."""
+    height, width = round(side * shape[0]), round(side * shape[1])
+    world = World(scene.world.width * shape[1], scene.world.height * shape[0])
     drawing = replace(scene.draw(truth), world=world)
     frames = torch.from_numpy(render(drawing, height, width))
     return Film(truth, drawing, Clip(frames, torch.from_numpy(truth.time).float(), world))
@@ -156,36 +144,33 @@ def look(asked: Film, frames: Frames) -> Seen:
     return Seen(discs[most], reading.position[clips, :, most], reading.radius[clips, :, most])
 
 
-def slope(
-    time: Float[np.ndarray, " t"], values: Float[np.ndarray, "b t"], counted: Bool[np.ndarray, "b t"]
-) -> Float[np.ndarray, " b"]:
+def velocity(
+    time: Float[np.ndarray, " t"], position: Float[np.ndarray, "b t d"], counted: Bool[np.ndarray, "b t"]
+) -> Float[np.ndarray, "b d"]:
     """Return the slope of every clip's straight line."""
-    found = counted & np.isfinite(values)
+    found = counted & np.isfinite(position[..., 0])
     number = found.sum(1)
     enough = (number >= 3) & (2 * number >= counted.sum(1))
-    t, x = (np.where(found, part, 0.0) for part in (np.broadcast_to(time, values.shape), values))
-    n = np.maximum(number, 1)[:, None]
-    t, x = (np.where(found, part - part.sum(1, keepdims=True) / n, 0.0) for part in (t, x))
-    return np.where(enough, (t * x).sum(1) / np.maximum((t * t).sum(1), 1e-12), np.nan)
-
-
-def velocity(asked: Film, seen: Seen, counted: Bool[np.ndarray, "b t"]) -> Float[np.ndarray, "b d"]:
-    """Return the mean velocity over the frames that count."""
-    return np.stack([slope(asked.truth.time, seen.position[..., axis], counted) for axis in (0, 1)], -1)
+    t, x = (
+        np.where(found[..., None], part - mean(part, found)[:, None], 0.0)
+        for part in (np.broadcast_to(time[:, None], position.shape), position)
+    )
+    with np.errstate(invalid="ignore"):
+        return np.where(enough[:, None], (t * x).sum(1) / (t * t).sum(1), np.nan)
 
 
 def departure(asked: Film, seen: Seen, counted: Bool[np.ndarray, "b t"]) -> Float[np.ndarray, " b"]:
     """Return the mean distance from the straight and even motion that fits best."""
-    found, away = counted & np.isfinite(seen.position[..., 0]), velocity(asked, seen, counted)
-    rest = seen.position - away[:, None] * asked.truth.time[:, None]
-    middle = np.stack([mean(rest[..., axis], found) for axis in (0, 1)], -1)
-    return mean(np.linalg.norm(rest - middle[:, None], axis=-1), found)
+    time, found = asked.truth.time, counted & np.isfinite(seen.position[..., 0])
+    rest = seen.position - velocity(time, seen.position, counted)[:, None] * time[:, None]
+    return mean(np.linalg.norm(rest - mean(rest, found)[:, None], axis=-1), found)
 
 
-def mean(values: Float[np.ndarray, "b t"], counted: Bool[np.ndarray, "b t"]) -> Float[np.ndarray, " b"]:
+def mean(values: Float[np.ndarray, "b t *d"], counted: Bool[np.ndarray, "b t"]) -> Float[np.ndarray, "b *d"]:
     """Return every clip's mean over the frames that count and have a value; NaN where there is none."""
-    found = counted & np.isfinite(values)
-    return np.where(found.any(1), np.where(found, values, 0.0).sum(1) / np.maximum(found.sum(1), 1), np.nan)
+    found = counted.reshape(*counted.shape, *(1,) * (values.ndim - 2)) & np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(found, values, 0.0).sum(1) / found.sum(1))
 
 
 def regression(name: str, asked: Float[np.ndarray, " b"], got: Float[np.ndarray, " b"]) -> Score:
