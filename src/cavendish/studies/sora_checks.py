@@ -186,19 +186,21 @@ def join(exam: Exam) -> tuple[Score, ...]:
 
 
 def loop(exam: Exam) -> tuple[Score, ...]:
-    """Let a film of a ball bite its own tail: the seam must be no worse than the joints inside."""
+    """Let a film bite its own tail: the seam must be no worse than the joints inside."""
     true, steps = exam.balls_inside(), 20
     place, phase = true.truth.position.copy(), 2 * np.pi * np.arange(FRAMES) / FRAMES
     clips = np.arange(len(place))
     place[clips, :, true.seen.body, 0] = MIDDLE + 2 * np.sin(clips[:, None] + phase)  # a true loop: to and fro
     swinging = film(BALLS, replace(true.truth, position=place), exam.side)
-    ring = prompts.loop(prompts.edit(true.clip, 0.8), steps, seeded(1))
-    frames = exam.pupil.answer(ring, swinging.clip, steps)
-    jumps = (frames.float() - frames.roll(-1, 1).float()).square().mean((2, 3, 4)).sqrt().double().numpy()
-    ratio = jumps[:, -1] / np.maximum(jumps[:, :-1].mean(1), 1e-9)
-    return score("loop: jump at the seam / mean jump inside", "", ratio), lost(
-        "loop", look(true, frames), number(true) >= 0
-    )
+    size, scores = true.clip.frames.shape[2:4], []
+    blank = prompts.nothing(FRAMES, (size[0], size[1]), STEP, true.clip.world, len(place))
+    for name, asked in (("loop", blank), ("loop of a film", prompts.edit(true.clip, 0.8))):
+        frames = exam.pupil.answer(prompts.loop(asked, steps, seeded(1)), swinging.clip, steps)
+        jumps = (frames.float() - frames.roll(-1, 1).float()).square().mean((2, 3, 4)).sqrt().double().numpy()
+        ratio = jumps[:, -1] / np.maximum(jumps[:, :-1].mean(1), 1e-9)
+        scores += [score(f"{name}: jump at the seam / mean jump inside", "", ratio)]
+        scores += [lost(name, look(true, frames), number(true) >= 0)]
+    return tuple(scores)
 
 
 def inpaint(exam: Exam) -> tuple[Score, ...]:
