@@ -78,6 +78,8 @@ def main(arguments: list[str]) -> None:
         commit_films(options.out, frames.numpy(), None, scene, options.format)
         sys.stdout.write(f"{options.count} answers of {frames.shape[1]} frames in {options.out}\n")
         return
+    if not isinstance(study.data, Split):
+        raise BadInputError(f"{folder}: taught a blend of worlds; ask with --caption, --image or --clip")
     split = Split(scene, options.region, options.count, options.seed, data.picture, data.flip)
     clip = split.clips(np.arange(options.count))
     assert clip.trajectory is not None
