@@ -23,6 +23,7 @@ from cavendish.errors import BadInputError
 from cavendish.models.animator import Animator
 from cavendish.models.diffusion import Diffusion
 from cavendish.studies import load, read_study
+from cavendish.studies.pretrained import pretrained
 from cavendish.training import seeded
 
 
@@ -30,8 +31,10 @@ from cavendish.training import seeded
 class Options:
     """Let a trained run continue true beginnings."""
 
-    run: tyro.conf.Positional[Path]
-    """Run folder of `cavendish run` or `cavendish train`; with --pipeline, a prompt kit."""
+    run: tyro.conf.Positional[Path | None] = None
+    """Run folder of `cavendish run` or `cavendish train`; with --pipeline, a prompt kit; none with --pretrained."""
+    pretrained: str | None = None
+    """Name of a model that comes with the package, instead of a run."""
     pipeline: Path | None = None
     """Folder of a diffusers image-to-video pipeline that answers the kit (extra `diffusers`)."""
     steps: int | None = None
@@ -48,6 +51,12 @@ class Options:
     """Seed of the beginnings and of the dream."""
     asked: Annotated[Asked, tyro.conf.arg(name="")] = field(default_factory=Asked)
 
+    def source(self) -> Path:
+        """Return the folder of the model, or of the kit."""
+        if (self.run is None) == (self.pretrained is None):
+            raise BadInputError("expected a run folder, or --pretrained NAME; one of them")
+        return self.run or pretrained(self.pretrained or "")
+
 
 def main(arguments: list[str]) -> None:
     """Imagine, save, and say where."""
@@ -55,31 +64,35 @@ def main(arguments: list[str]) -> None:
     if options.pipeline is not None:
         _answer(options, options.pipeline)
         return
-    study = read_study(options.run)
+    folder = options.source()
+    study = read_study(folder)
     check_request(options.count, options.out)
-    model = load(options.run)
-    scene = study.data.scene
+    model = load(folder)
+    data = study.data.lead
+    scene = data.scene
     if options.asked != Asked():
         if not isinstance(model, Diffusion):
-            raise BadInputError(f"{options.run}: this model answers no prompts")
+            raise BadInputError(f"{folder}: this model answers no prompts")
         steps = study.model.steps if options.steps is None else options.steps
         frames = answer(options.asked, study, model, options.count, (steps, options.seed))
         commit_films(options.out, frames.numpy(), None, scene, options.format)
         sys.stdout.write(f"{options.count} answers of {frames.shape[1]} frames in {options.out}\n")
         return
-    split = Split(scene, options.region, options.count, options.seed, study.data.picture, study.data.flip)
+    if not isinstance(study.data, Split):
+        raise BadInputError(f"{folder}: taught a blend of worlds; ask with --caption, --image or --clip")
+    split = Split(scene, options.region, options.count, options.seed, data.picture, data.flip)
     clip = split.clips(np.arange(options.count))
     assert clip.trajectory is not None
     dreams = model.imagine(clip.first(scene.context), scene.frames - scene.context, seeded(options.seed))
     if dreams.frames is None:
-        raise BadInputError(f"{options.run}: this model imagines features, not pictures; nothing to film")
+        raise BadInputError(f"{folder}: this model imagines features, not pictures; nothing to film")
     commit_films(options.out, dreams.frames.numpy(), clip.trajectory, scene, options.format)
     sys.stdout.write(f"{options.count} imagined clips ({options.region}) in {options.out}\n")
 
 
 def _answer(options: Options, pipeline: Path) -> None:
     """Let a pipeline continue every first frame of a kit, and save its films under the prompts' names."""
-    kit = read_kit(options.run)
+    kit = read_kit(options.source())
     check_request(len(kit.prompts), options.out)
     animator = Animator(pipeline, options.steps)
     with committed_folder(options.out) as private:

@@ -51,8 +51,8 @@ def price(study: Study) -> dict[str, str]:
     peak, total, clips = usual_rate("cpu"), 0.0, 0
     for stage in model.stages():
         config = paced(study.training, stage.pace)
-        clip = study.data.clips(np.arange(config.batch // study.spread.parts) % study.data.size)
-        flops = study.spread.parts * stage.module.training_flops(clip)
+        clips_of_step = study.data.batches(0, config.batch // study.spread.parts)
+        flops = study.spread.parts * sum(map(stage.module.training_flops, clips_of_step))
         seconds = _step_seconds(study, stage, config)
         total, clips = total + config.steps * seconds, clips + config.steps * config.batch
         shown |= {
@@ -80,9 +80,8 @@ def _step_seconds(study: Study, stage: Stage, config: TrainingConfig) -> float:
     for trial in range(TRIALS):
         start = time.perf_counter()
         for part in study.spread.mine(config.batch):
-            first = (trial * parts + part) * (config.batch // parts)
-            clip = study.data.clips((first + np.arange(config.batch // parts)) % study.data.size)
-            loss, _ = model.loss(clip, seeded(study.seed, trial, part))
+            kinds = study.data.batches(trial * parts + part, config.batch // parts)
+            loss, _ = model.loss_together(kinds, seeded(study.seed, trial, part))
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         optimiser.step(0.0)

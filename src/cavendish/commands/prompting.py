@@ -79,24 +79,24 @@ def answer(
     if asked.how != "forward" or more <= 0:
         return dreamt.frames
     clip = Clip(dreamt.frames, dreamt.time, dreamt.world)
-    return prompts.rollout(dream, clip, more, study.data.scene.frames).frames
+    return prompts.rollout(dream, clip, more, study.data.frames).frames
 
 
 def _from_nothing(asked: Asked, study: Study, count: int, total: int, turns: Turns) -> Prompt:
     if asked.how not in ("forward", "loop"):
         raise BadInputError(f"--how {asked.how} needs --clip")
-    size = asked.size or (study.data.picture.height, study.data.picture.width)
-    frames = min(total, study.data.scene.frames) if asked.how == "forward" else total
-    blank = prompts.nothing(frames, size, study.data.scene.step, _world(study, *size), count)
+    size = asked.size or (study.data.lead.picture.height, study.data.lead.picture.width)
+    frames = min(total, study.data.frames) if asked.how == "forward" else total
+    blank = prompts.nothing(frames, size, study.data.step, _world(study, *size), count)
     return blank if asked.how == "forward" else prompts.loop(blank, *turns)
 
 
 def _from_film(asked: Asked, study: Study, given: Clip, total: int, turns: Turns) -> Prompt:
-    known, scene = len(given.time), study.data.scene
-    tick = scene.step if known == 1 else None
+    known, trained = len(given.time), study.data
+    tick = trained.step if known == 1 else None
     match asked.how:
         case "forward":
-            return prompts.extend(given, 0, min(total, max(scene.frames, known)) - known, tick)
+            return prompts.extend(given, 0, min(total, max(trained.frames, known)) - known, tick)
         case "backward":
             return prompts.extend(given, total - known, 0, tick)
         case "join":
@@ -113,7 +113,7 @@ def _film(path: Path, study: Study, count: int) -> Clip:
     with Decoder() as decoder:
         film = decoder.read(path)
     frames = torch.from_numpy(film.frames.copy())
-    tick = study.data.scene.step * torch.arange(len(frames))
+    tick = study.data.step * torch.arange(len(frames))
     time = tick if film.time is None else torch.from_numpy(film.time).float()
     return Clip(frames.expand(count, -1, -1, -1, -1), time, _world(study, *frames.shape[1:3]))
 
@@ -135,15 +135,15 @@ def _needed(value: T | None, name: str) -> T:
 
 
 def _frames(duration: float | None, study: Study) -> int:
-    scene = study.data.scene
+    trained = study.data
     if duration is None:
-        return scene.frames
-    if not scene.step <= duration <= 1000 * scene.frames * scene.step:
-        raise BadInputError(f"duration = {duration:g} s, expected {scene.step:g} s or more, and no eternity")
-    return round(duration / scene.step)
+        return trained.frames
+    if not trained.step <= duration <= 1000 * trained.frames * trained.step:
+        raise BadInputError(f"duration = {duration:g} s, expected {trained.step:g} s or more, and no eternity")
+    return round(duration / trained.step)
 
 
 def _world(study: Study, height: int, width: int) -> World:
     """Show as many metres per pixel as in training."""
-    seen, picture = study.data.scene.world, study.data.picture
+    seen, picture = study.data.lead.scene.world, study.data.lead.picture
     return World(seen.width * width / picture.width, seen.height * height / picture.height)

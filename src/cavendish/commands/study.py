@@ -1,5 +1,6 @@
 """`cavendish study NAME --preset quick`: a whole experiment, from its grid of trainings to its table."""
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,10 +9,12 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from cavendish.artefact import commit_file
 from cavendish.commands.options import DEFAULT_ROOT
 from cavendish.report.page import interval_text
-from cavendish.studies.experiment import Row, run_experiment
+from cavendish.studies.experiment import Experiment, Row, run_experiment
 from cavendish.studies.experiments import experiment_named
+from cavendish.studies.pretrained import publish
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Options:
     """How large: two cores in minutes, a laptop overnight, one large accelerator, or the published size."""
     out: Path = DEFAULT_ROOT
     """Folder of runs."""
+    page: Path | None = None
+    """Markdown file to write the table to."""
+    ship: Path | None = None
+    """Folder in which to publish the weights of the first row, under the experiment's and the preset's name."""
 
 
 def main(arguments: list[str]) -> None:
@@ -33,6 +40,28 @@ def main(arguments: list[str]) -> None:
     console = Console()
     rows = run_experiment(experiment, options.preset, options.out, console)
     console.print(table(f"{experiment.name}: {experiment.question}", rows))
+    if options.page is not None:
+        commit_file(options.page, page(experiment, options.preset, rows).encode())
+    if options.ship is not None:
+        run = experiment.cells(options.preset)[0].study.folder(options.out)
+        publish(run, options.ship / f"{experiment.name}-{options.preset}", markdown(rows[:1]))
+
+
+def page(experiment: Experiment, preset: str, rows: tuple[Row, ...]) -> str:
+    """Write the table as a page that says how to make it again."""
+    about = inspect.getdoc(type(experiment)) or ""
+    command = f"cavendish study {experiment.name} --preset {preset}"
+    note = f"Written by `{command}`; values with 95 % intervals over clips, or over seeds where a row has several."
+    return f"# {experiment.name}: {experiment.question}\n\n{about}\n\n{note}\n\n{markdown(rows)}"
+
+
+def markdown(rows: tuple[Row, ...]) -> str:
+    """Lay answers out as in the terminal, in markdown."""
+    lines = [("", *(row.name for row in rows)), ("---",) * (len(rows) + 1)]
+    for number, score in enumerate(rows[0].scores):
+        unit = f" [{score.unit}]" if score.unit else ""
+        lines.append((score.name + unit, *(interval_text(row.scores[number]) for row in rows)))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def table(title: str, rows: tuple[Row, ...]) -> Table:

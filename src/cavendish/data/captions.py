@@ -9,6 +9,7 @@ are inverse to within half a unit of the last printed digit: a relative error of
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -174,5 +175,17 @@ def _about(scene: type[Scene]) -> str:
 _ALL = [factor for scene in SCENES for factor in scene.factors]
 UNITS = {word for factor in _ALL for word in _unit(factor).split()}
 VOCABULARY = {*UNITS, *MIRRORED, *FILLERS, *MEANING}.union(*({*_tokens(f), *_options(f)} for f in _ALL))
-_HEADS = " ".join(f"{scene.name()} {_about(scene)}" for scene in SCENES).lower()
-SPOKEN = tuple(sorted({*VOCABULARY, *WORD.findall(_HEADS)}))  # every word of every caption
+
+
+def spoken(scenes: Iterable[type[Scene]]) -> tuple[str, ...]:
+    """Return every word of every caption of some scenes."""
+    words = {*MIRRORED, *FILLERS}
+    for scene in scenes:
+        words.update(WORD.findall(f"{scene.name()} {_about(scene)}".lower()))
+        for factor in scene.factors:
+            known = {*_tokens(factor), *_options(factor), *_unit(factor).split()}
+            words.update(known.union(*(SYNONYMS.get(token, ()) for token in known)))
+    return tuple(sorted(words))
+
+
+SPOKEN = spoken(SCENES)

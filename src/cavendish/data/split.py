@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 
 from cavendish.data.backdrop import Backdrop
 from cavendish.errors import BadInputError, unknown
-from cavendish.motion import Trajectory
+from cavendish.motion import Seconds, Trajectory
 from cavendish.render import render
 from cavendish.scenes import AnyScene, Playable
 from cavendish.video import Clip
@@ -65,6 +65,21 @@ class Split:
         if self.grid and (len(self.grid) != len(ranged) or min(self.grid) < 1 or math.prod(self.grid) != self.size):
             raise BadInputError(f"grid = {self.grid}, expected {len(ranged)} numbers whose product is size {self.size}")
 
+    @property
+    def lead(self) -> "Split":
+        """Return the split that a model is weighed on: itself (a blend has many)."""
+        return self
+
+    @property
+    def frames(self) -> int:
+        """Return the trained length in frames."""
+        return self.scene.frames
+
+    @property
+    def step(self) -> Seconds:
+        """Return the time between frames."""
+        return self.scene.step
+
     def __len__(self) -> int:
         """Return the number of clips."""
         return self.size
@@ -95,7 +110,7 @@ class Split:
 
         styles, said = tuple(DIGITS), []
         for number, index in enumerate(np.asarray(indices).tolist()):
-            rng = np.random.Generator(np.random.Philox(key=[self.seed, self._fingerprint()], counter=[0, 0, 1, index]))
+            rng = self.generator(index, 1)
             style = styles[rng.integers(len(styles))]
             said += describe(self.scene, trajectory[number : number + 1], style, rng)
         return tuple(said)
@@ -104,13 +119,20 @@ class Split:
         """Make the motion of a batch of clips without filming it."""
         return self._made(indices)[0]
 
+    def batches(self, step: int, batch: int) -> tuple[Clip, ...]:
+        """Make what one training step sees."""
+        return (self.clips((np.arange(batch) + step * batch) % self.size),)
+
+    def generator(self, index: int, lane: int) -> np.random.Generator:
+        """Return one of the generators that belong to a clip."""
+        return np.random.Generator(np.random.Philox(key=[self.seed, self._fingerprint()], counter=[0, 0, lane, index]))
+
     def _made(self, indices: Int[np.ndarray, " b"]) -> tuple[Trajectory, Float[np.ndarray, "b t a"] | None]:
-        fingerprint = self._fingerprint()
         factors, mirrored, actions = [], [], []
         for index in np.asarray(indices).tolist():
             if not 0 <= index < self.size:
                 raise IndexError(f"clip {index} of a split of {self.size}")
-            rng = np.random.Generator(np.random.Philox(key=[self.seed, fingerprint], counter=[0, 0, 0, index]))
+            rng = self.generator(index, 0)
             mirrored.append(rng.random() < self.flip)
             factors.append(self.scene.sample(self.region, rng, self._point(index)))
             if isinstance(self.scene, Playable):

@@ -5,7 +5,7 @@ because they know nothing but this interface.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -21,6 +21,15 @@ class Learner(nn.Module, ABC):
     @abstractmethod
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Return the training loss of a batch and the figures worth logging beside it."""
+
+    def loss_together(
+        self, clips: Sequence[Clip], generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """Return the loss of batches of several kinds; by default the mean over clips of each kind's own."""
+        answers = [self.loss(clip, generator) for clip in clips]
+        counts = [len(clip.frames) / sum(len(other.frames) for other in clips) for clip in clips]
+        losses = [loss * count for (loss, _), count in zip(answers, counts, strict=True)]
+        return torch.stack(losses).sum(), answers[0][1]
 
     @abstractmethod
     def training_flops(self, clip: Clip) -> float:

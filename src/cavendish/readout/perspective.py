@@ -17,7 +17,7 @@ from cavendish.readout.reader import Reader, differentiate
 from cavendish.scenes import Scene
 from cavendish.scenes.perspective import GROUND, MARK, in_clear_view, landmarks, middle, project
 
-WINDOW = 8  # px on either side of a landmark
+WINDOWS = 16  # pictures are so many times as high as what is searched on either side of a landmark
 
 
 def lift(scene: Scene, truth: Trajectory, reading: Trajectory) -> Trajectory:
@@ -42,14 +42,14 @@ def lift(scene: Scene, truth: Trajectory, reading: Trajectory) -> Trajectory:
 def read_landmarks(frames: UInt8[np.ndarray, "*b t h w c"], drawing: Drawing) -> Float[np.ndarray, "*b t k d"]:
     """Return where the landmarks' centroids are in the frame, in its metres; NaN where something is too near."""
     *lead, height, width, _ = frames.shape
-    pixel = np.array([drawing.world.width / width, drawing.world.height / height])
+    pixel, window = np.array([drawing.world.width / width, drawing.world.height / height]), height // WINDOWS
     places = landmarks(drawing).mean(-2)
     column = np.nan_to_num(np.floor(places[..., 0] / pixel[0])).astype(int)
     row = np.nan_to_num(np.floor(height - places[..., 1] / pixel[1])).astype(int)
-    seen = in_clear_view(drawing, (WINDOW + 1) * float(pixel.max()))
-    around = np.arange(-WINDOW, WINDOW + 1)
+    seen = in_clear_view(drawing, (window + 1) * float(pixel.max()))
+    around = np.arange(-window, window + 1)
     flat, found = frames.reshape(-1, height, width, 3), np.full((*places.shape[:-2], places.shape[-2], 2), np.nan)
-    side = 2 * WINDOW + 1
+    side = 2 * window + 1
     reader = Reader(
         np.array([MARK], np.uint8),
         np.array(GROUND, np.uint8),
@@ -61,6 +61,6 @@ def read_landmarks(frames: UInt8[np.ndarray, "*b t h w c"], drawing: Drawing) ->
         columns = np.clip(column[..., k].reshape(-1, 1, 1) + around, 0, width - 1)
         crops = flat[np.arange(len(flat))[:, None, None], rows, columns]
         inside = reader.read(crops, np.arange(float(len(crops)))).position.reshape(*lead, 2)
-        corner = np.stack([column[..., k] - WINDOW, height - 1 - row[..., k] - WINDOW], -1) * pixel
+        corner = np.stack([column[..., k] - window, height - 1 - row[..., k] - window], -1) * pixel
         found[..., k, :] = np.where(seen[..., k, None], corner + inside, np.nan)
     return found

@@ -64,6 +64,10 @@ class Experiment(ABC):
     def ask(self, study: Study, model: WorldModel) -> tuple[Score, ...]:
         """Put the question to a trained model."""
 
+    def controls(self, preset: str) -> tuple[Row, ...]:
+        """Return what pupils score whose marks are known beforehand; none by default."""
+        return ()
+
     def cells(self, preset: str) -> tuple[Cell, ...]:
         """Return the grid of one preset."""
         known = self.presets()
@@ -79,7 +83,7 @@ def run_experiment(experiment: Experiment, preset: str, root: Path, console: Con
         console.print(f"{experiment.name}: cell {number} of {len(cells)}, {cell.row}", highlight=False)
         with open_run(cell.study, root) as (folder, stop):
             answers.setdefault(cell.row, []).append(answered(experiment, cell.study, folder, stop, console))
-    rows = tuple(Row(name, over_seeds(found)) for name, found in answers.items())
+    rows = tuple(Row(name, over_seeds(found)) for name, found in answers.items()) + experiment.controls(preset)
     content = {"question": experiment.question, "preset": preset, "rows": to_json(rows)}
     commit_file(root / f"{experiment.name}-{preset}.json", json.dumps(content, indent=1).encode())
     return rows

@@ -2,8 +2,9 @@
 
 from cavendish.errors import unknown
 from cavendish.studies.experiment import Experiment
+from cavendish.studies.sora_features import SoraFeatures
 
-EXPERIMENTS: tuple[Experiment, ...] = ()
+EXPERIMENTS: tuple[Experiment, ...] = (SoraFeatures(),)
 
 
 def experiment_named(name: str) -> Experiment:

@@ -55,7 +55,7 @@ def load(folder: Path) -> WorldModel:
 
 def measure(study: Study, folder: Path, model: WorldModel, stop: StopRequest, say: Callable[[str], None]) -> None:
     """Weigh a model on every region and commit the results in one piece."""
-    cases = NearestCase(study.data, study.weighing.cases, reader_of(study.data))
+    cases = NearestCase(study.data.lead, study.weighing.cases, reader_of(study.data.lead))
     weighed = []
     for region in study.weighing.regions:
         say(f"weigh {region}: {study.weighing.clips} clips, model and controls")

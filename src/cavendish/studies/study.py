@@ -11,7 +11,7 @@ from typing import final
 
 from cavendish.artefact import read_json
 from cavendish.codec import LATER, from_json, to_json
-from cavendish.data import Split
+from cavendish.data import Blend, Split
 from cavendish.errors import BadInputError, unknown
 from cavendish.models import AnyModel
 from cavendish.training import TrainingConfig
@@ -35,7 +35,7 @@ class Study:
     """One experiment."""
 
     name: str
-    data: Split
+    data: Split | Blend
     model: AnyModel
     training: TrainingConfig
     weighing: Weighing = Weighing()
@@ -45,8 +45,8 @@ class Study:
     def __post_init__(self) -> None:
         """Refuse regions that the scene does not have."""
         for region in self.weighing.regions:
-            if region not in self.data.scene.regions():
-                raise unknown(f"region of {self.data.scene.name()}", region, self.data.scene.regions())
+            if region not in self.data.lead.scene.regions():
+                raise unknown(f"region of {self.data.lead.scene.name()}", region, self.data.lead.scene.regions())
         if self.weighing.clips < 2:
             raise BadInputError(f"weighing.clips = {self.weighing.clips}, expected at least 2 for an interval")
 

@@ -44,7 +44,7 @@ def reader_of(split: Split) -> Reader:
 
 def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weighed:
     """Weigh a model and the controls on fresh clips of one region."""
-    data, weighing = study.data, study.weighing
+    data, weighing = study.data.lead, study.weighing
     scene, reader = data.scene, reader_of(data)
     split = Split(scene, region, weighing.clips, weighing.seed, data.picture, data.flip)
     clip = split.clips(np.arange(split.size))

@@ -1,6 +1,6 @@
 """One training loop for every model.
 
-Step n sees the clips n B .. n B + B - 1 of the split (clips are independent draws, so no shuffle is needed)
+Step n sees the clips n B .. n B + B - 1 of the split, or its part of a blend (clips are independent draws: no shuffle),
 and a generator seeded by (seed, n): a run is a function of two integers, and a resumed run equals an
 uninterrupted one bit by bit on one machine and thread count. How a step is spread over processes does not matter
 (`spread`). An exponential moving average follows the parameters,
@@ -17,11 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, final
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from cavendish.data import Split
+from cavendish.data import Blend, Split
 from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Learner, Pace, Stage, WorldModel
 from cavendish.training import checkpoint
@@ -69,7 +68,7 @@ class Run:
     """Where a model is trained, on what, how, and who is told."""
 
     folder: Path
-    split: Split
+    split: Split | Blend
     config: TrainingConfig
     seed: int
     stop: StopRequest
@@ -86,13 +85,9 @@ def train(model: WorldModel, run: Run) -> None:
 
 
 def load_trained(model: WorldModel, folder: Path) -> None:
-    """Put the newest averaged parameters of every stage into a model; refuse a run without checkpoints."""
+    """Put the newest averaged parameters of every stage into a model, of a run or published; refuse what has none."""
     for stage in model.stages():
-        found = checkpoint.steps(folder / "checkpoints" / stage.name)
-        if not found:
-            raise BadInputError(f"{folder}: no checkpoint of stage '{stage.name}'; train it first")
-        tensors, _ = checkpoint.load(found[-1])
-        _fill(stage.module, tensors["ema"], str(found[-1] / "ema.safetensors"))
+        _fill(stage.module, *checkpoint.averaged(folder, stage.name))
 
 
 def paced(config: TrainingConfig, pace: Pace) -> TrainingConfig:
@@ -118,13 +113,13 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
         losses: float = 0.0
         figures: list[dict[str, float]] = []
         for part in parts:
-            clip = _batch(run.split, step * run.spread.parts + part, config.batch // run.spread.parts, _device(model))
+            clips = _batch(run.split, step * run.spread.parts + part, config.batch // run.spread.parts, _device(model))
             numbers = (number, step, part) if run.spread.parts > 1 else (number, step)
-            loss, figure = model.loss(clip, seeded(run.seed, *numbers, device=_device(model)))
+            loss, figure = model.loss_together(clips, seeded(run.seed, *numbers, device=_device(model)))
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
             losses += loss.item()
             figures.append(figure)
-            flops += model.training_flops(clip)
+            flops += sum(map(model.training_flops, clips))
         norm_value = whole(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)).item()
         loss_value, asked = summed(losses / run.spread.parts, float(run.stop.signal is not None))
         _require_finite(loss_value, norm_value, stage.name, step, config.batch)
@@ -154,11 +149,11 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
     stage.module.eval()
 
 
-def _batch(split: Split, step: int, batch: int, device: torch.device) -> Clip:
-    clip = split.clips((np.arange(batch) + step * batch) % split.size)
+def _batch(split: Split | Blend, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
+    clips = split.batches(step, batch)
     if device.type == "cpu":
-        return clip
-    return Clip(clip.frames.to(device), clip.time.to(device), clip.world, told=clip.told)
+        return clips
+    return tuple(Clip(clip.frames.to(device), clip.time.to(device), clip.world, told=clip.told) for clip in clips)
 
 
 def _device(model: Learner) -> torch.device:

@@ -21,7 +21,7 @@ from cavendish.models.diffusion.jumps import Answer, Jumps
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
 from cavendish.models.diffusion.packing import Parting, together
-from cavendish.models.diffusion.prompts import Prompt, extend
+from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, extend
 from cavendish.models.diffusion.sampler import Path, Sampling, guided, walk
 from cavendish.models.diffusion.text import Lexicon, Words
 from cavendish.models.diffusion.tokens import (
@@ -193,6 +193,8 @@ class Diffusion(WorldModel):
 
     def training_flops(self, clip: Clip) -> float:
         """Count three forward passes: one forward, two for the gradients of inputs and weights."""
+        if clip.frames.shape[1] == 1:
+            clip = _still(clip, self.span)
         b, t, h, w, _ = clip.frames.shape
         nt, nh, nw = self._shape(clip)
         film = nt * (self.config.registers + nh * nw)
@@ -221,10 +223,16 @@ class Diffusion(WorldModel):
     def _asked(self, clip: Clip, generator: torch.Generator) -> Tokens:
         """Pack training clips at levels drawn from the mixture, some without their captions."""
         b, t = _checked(clip).shape[:2]
-        level = self.config.mixture.levels(b, t, generator)
+        mixture, device = self.config.mixture, generator.device
+        level = mixture.levels(b, t, generator)
+        if t == 1:
+            clip, level = _still(clip, self.span), level.expand(-1, self.span)
         if self.config.text is None or clip.told is None:
             return self._tokens(clip, level)
-        kept = torch.rand(b, generator=generator, device=generator.device) >= self.config.mixture.silent
+        if mixture.bare:
+            asked = torch.rand(b, 1, generator=generator, device=device) < mixture.bare
+            level = torch.where(asked, torch.zeros_like(level), level)
+        kept = torch.rand(b, generator=generator, device=device) >= mixture.silent
         return self._tokens(clip, level, self.config.text.read(clip.told()).keeping(kept.tolist()))
 
     def _words(self, captions: tuple[str, ...] | None) -> Words | None:
@@ -268,6 +276,12 @@ class Diffusion(WorldModel):
         setting = Setting(time, clip.world, nh * self.grid.patch, nw * self.grid.patch)
         packed = pack(patches, self._latent_levels(level), setting, self.grid)
         return packed if words is None else replace(packed, words=words)
+
+
+def _still(image: Clip, frames: int) -> Clip:
+    """Let an image stand still for as many frames as a token holds."""
+    time = image.time + IMAGE_TICK * torch.arange(frames, device=image.time.device)
+    return replace(image, frames=image.frames.expand(-1, frames, -1, -1, -1), time=time)
 
 
 def _cut(imagined: Imagined, count: int) -> Imagined:

@@ -12,6 +12,7 @@ and, where a study asks for every way of prompting,
     subset       a clean beginning, end, both, single frame or scattered frames; one level or pure noise elsewhere
     whole        one level for all frames, half of the time pure noise
     masked       (whole batches) most patches hidden, the rest clean: a masked autoencoder
+    bare         (of clips with captions) nothing given but the caption: pure noise everywhere
     silent       captions left out, so that guidance has something to compare with
 In some `subset` clips what would be given is noise instead: who has met a lost past can be guided by a kept one.
 """
@@ -48,16 +49,18 @@ class Mixture:
     silent: float = field(default=0.1, metadata=LATER)
     flow: AnyFlow = field(default=Straight(), metadata=LATER)
     jumps: float = field(default=0.0, metadata=LATER)  # a second stage that makes few steps enough: share of the steps
+    bare: float = field(default=0.0, metadata=LATER)  # of captioned clips
 
     def __post_init__(self) -> None:
         """Refuse shares that do not add up."""
         if not 0.0 <= self.jumps <= 10.0 or (self.jumps and not isinstance(self.flow, Straight)):
             raise BadInputError(f"mixture.jumps = {self.jumps}, expected 0 to 10, and a straight flow")
-        shares = (self.leap, self.prefix, self.subset, self.whole)
-        if min(*shares, self.masked, self.silent) < 0 or max(sum(shares) - 1e-9, self.masked, self.silent) > 1:
+        shares, parts = (self.leap, self.prefix, self.subset, self.whole), (self.masked, self.silent, self.bare)
+        if min(*shares, *parts) < 0 or max(sum(shares) - 1e-9, *parts) > 1:
             raise BadInputError(
                 f"mixture: shares leap {self.leap}, prefix {self.prefix}, subset {self.subset}, whole {self.whole}, "
-                f"masked {self.masked}, silent {self.silent}: expected 0 or more, the first four at most 1 together"
+                f"masked {self.masked}, silent {self.silent}, bare {self.bare}: "
+                "expected 0 or more, the first four at most 1 together"
             )
 
     def levels(self, clips: int, frames: int, generator: torch.Generator) -> Float[Tensor, "b t"]:

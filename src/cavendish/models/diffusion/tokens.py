@@ -12,6 +12,7 @@ Levels run from 0, pure noise, to 1, clean: z = level x + (1 - level) noise.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
@@ -52,6 +53,7 @@ class Setting:
     width: int  # px
 
 
+BROKEN = 8  # runs; beyond it copying rows to tokens costs less than going through the runs
 Runs = tuple[tuple[int, int], ...]  # (rows, tokens per row) of each run
 
 
@@ -59,6 +61,8 @@ def rowwise(
     act: Callable[..., Tensor], runs: Runs, tokens: tuple[Tensor, ...], rows: tuple[Tensor, ...] = ()
 ) -> Shaped[Tensor, "s ..."]:
     """Call `act` on every run, `tokens` cut to (row, token, ...) and `rows` to (row, 1, ...), and join the results."""
+    if rows and len(runs) > BROKEN:
+        return act(*(part.unsqueeze(1) for part in tokens), *spread(runs, rows)).flatten(0, 1)
     counts, lengths = [count for count, _ in runs], [count * length for count, length in runs]
     done = []
     for (count, length), *parts in zip(
@@ -68,6 +72,27 @@ def rowwise(
         beside = (part.unsqueeze(1) for part in parts[len(tokens) :])
         done.append(act(*inside, *beside).flatten(0, 1))
     return torch.cat(done) if len(done) > 1 else done[0]
+
+
+class _Spread(torch.autograd.Function):
+    """Copy a row to each of its tokens; back, add up what the tokens say."""
+
+    @staticmethod
+    def forward(ctx: Any, row: Tensor, lengths: Tensor, total: int) -> Tensor:
+        ctx.save_for_backward(lengths)
+        return row.repeat_interleave(lengths, 0, output_size=total)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (lengths,) = ctx.saved_tensors
+        return torch.segment_reduce(gradients[0], "sum", lengths=lengths, axis=0, unsafe=True), None, None
+
+
+def spread(runs: Runs, rows: tuple[Tensor, ...]) -> list[Tensor]:
+    """Copy what belongs to rows to each of their tokens, with an axis of one token behind."""
+    counts, lengths = (torch.tensor(part, device=rows[0].device) for part in zip(*runs, strict=True))
+    each, total = lengths.repeat_interleave(counts), sum(count * length for count, length in runs)
+    return [_Spread.apply(row, each, total).unsqueeze(1) for row in rows]  # type: ignore[no-untyped-call]
 
 
 def _cut(whole: Tensor, lengths: list[int]) -> tuple[Tensor, ...]:
