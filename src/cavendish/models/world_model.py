@@ -6,7 +6,7 @@ because they know nothing but this interface.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -15,20 +15,42 @@ from torch import Tensor, nn
 from cavendish.video import Clip, Imagined
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A part of a model that is trained by itself, and the name under which its log appears."""
-
-    name: str
-    module: "WorldModel"
-
-
-class WorldModel(nn.Module, ABC):
-    """A model that learns from clips and continues them."""
+class Learner(nn.Module, ABC):
+    """What the training loop needs of a part that it trains: a loss and its price."""
 
     @abstractmethod
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Return the training loss of a batch and the figures worth logging beside it."""
+
+    @abstractmethod
+    def training_flops(self, clip: Clip) -> float:
+        """Count the floating-point operations of one forward and backward pass (a multiply-add is 2)."""
+
+    def matrices(self) -> list[nn.Parameter]:
+        """Return the weight matrices inside blocks, which Muon may make orthogonal; none by default."""
+        return []
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a stage differs from the whole training: factors of its steps, its batch and its rate."""
+
+    steps: float = 1.0
+    batch: float = 1.0
+    rate: float = 1.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a model that is trained by itself, the name under which its log appears, and its pace."""
+
+    name: str
+    module: Learner
+    pace: Pace = field(default_factory=Pace)
+
+
+class WorldModel(Learner):
+    """A model that learns from clips and continues them."""
 
     @abstractmethod
     def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
@@ -41,14 +63,6 @@ class WorldModel(nn.Module, ABC):
     @abstractmethod
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
         """Return features of each frame that depend on no later frame."""
-
-    @abstractmethod
-    def training_flops(self, clip: Clip) -> float:
-        """Count the floating-point operations of one forward and backward pass (a multiply-add is 2)."""
-
-    def matrices(self) -> list[nn.Parameter]:
-        """Return the weight matrices inside blocks, which Muon may make orthogonal; none by default."""
-        return []
 
     def stages(self) -> Iterator[Stage]:
         """Yield the parts to train in order; by default the model itself, in one go."""

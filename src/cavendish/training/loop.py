@@ -11,7 +11,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, final
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from cavendish.data import Split
 from cavendish.errors import BadInputError, NonFiniteError
-from cavendish.models.world_model import Stage, WorldModel
+from cavendish.models.world_model import Learner, Pace, Stage, WorldModel
 from cavendish.training import checkpoint
 from cavendish.training.log import Record, append, rewind
 from cavendish.training.machine import keep_freed_memory, usual_rate
@@ -78,7 +78,7 @@ def train(model: WorldModel, run: Run) -> None:
     keep_freed_memory()
     peak = usual_rate(str(_device(model)))
     for number, stage in enumerate(model.stages()):
-        _train_stage(stage, number, run, peak)
+        _train_stage(stage, number, replace(run, config=_paced(run.config, stage.pace)), peak)
 
 
 def load_trained(model: WorldModel, folder: Path) -> None:
@@ -89,6 +89,14 @@ def load_trained(model: WorldModel, folder: Path) -> None:
             raise BadInputError(f"{folder}: no checkpoint of stage '{stage.name}'; train it first")
         tensors, _ = checkpoint.load(found[-1])
         _fill(stage.module, tensors["ema"], str(found[-1] / "ema.safetensors"))
+
+
+def _paced(config: TrainingConfig, pace: Pace) -> TrainingConfig:
+    """Give a stage its own number of steps, batch and rate."""
+    steps, batch = (
+        max(1, round(whole * factor)) for whole, factor in ((config.steps, pace.steps), (config.batch, pace.batch))
+    )
+    return replace(config, steps=steps, batch=batch, rate=config.rate * pace.rate)
 
 
 def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
@@ -140,7 +148,7 @@ def _batch(split: Split, step: int, batch: int, device: torch.device) -> Clip:
     return Clip(clip.frames.to(device), clip.time.to(device), clip.world, told=clip.told)
 
 
-def _device(model: WorldModel) -> torch.device:
+def _device(model: Learner) -> torch.device:
     return next(model.parameters()).device
 
 
@@ -157,14 +165,12 @@ def _finite(figures: dict[str, float]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _follow(average: dict[str, Tensor], model: WorldModel, decay: float) -> None:
+def _follow(average: dict[str, Tensor], model: Learner, decay: float) -> None:
     state = model.state_dict()
     torch._foreach_lerp_([average[name] for name in state], list(state.values()), 1 - decay)
 
 
-def _save(
-    model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, done: int, run: Run
-) -> None:
+def _save(model: Learner, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, done: int, run: Run) -> None:
     state = {
         "step": done,
         "seed": run.seed,
@@ -176,7 +182,7 @@ def _save(
     checkpoint.save(folder, done, tensors, state)
 
 
-def _resume(model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, run: Run) -> int:
+def _resume(model: Learner, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, run: Run) -> int:
     """Load the newest checkpoint, if there is one, and return the number of steps done."""
     found = checkpoint.steps(folder)
     if not found:
@@ -192,6 +198,6 @@ def _resume(model: WorldModel, optimiser: Optimiser, average: dict[str, Tensor],
     return int(state["step"])
 
 
-def _fill(model: WorldModel, tensors: dict[str, Tensor], source: str) -> None:
+def _fill(model: Learner, tensors: dict[str, Tensor], source: str) -> None:
     check_names(source, set(model.state_dict()), set(tensors))
     model.load_state_dict(tensors)

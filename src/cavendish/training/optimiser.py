@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cavendish.errors import CorruptDataError
-from cavendish.models.world_model import WorldModel
+from cavendish.models.world_model import Learner
 from cavendish.training.muon import Muon
 
 WEIGHT_DECAY = 0.01
@@ -28,7 +28,7 @@ def rate_share(step: int, steps: int, warmup: float, decay: float) -> float:
 class Optimiser:
     """One or two optimisers behind one step, with their state by parameter name."""
 
-    def __init__(self, model: WorldModel, rule: Literal["adamw", "muon"], peak: float) -> None:
+    def __init__(self, model: Learner, rule: Literal["adamw", "muon"], peak: float) -> None:
         self.peak = peak
         self.parameters = dict(model.named_parameters())
         matrices = {id(p) for p in model.matrices()}
