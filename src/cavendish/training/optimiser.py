@@ -36,7 +36,7 @@ class Optimiser:
         outside = [p for p in self.parameters.values() if id(p) not in matrices]
         groups = [{"params": outside, "weight_decay": 0.0}]
         self.parts: list[torch.optim.Optimizer] = []
-        if rule == "muon":
+        if rule == "muon" and inside:
             self.parts.append(Muon(inside, peak, decay=WEIGHT_DECAY))
         else:
             groups.append({"params": inside, "weight_decay": WEIGHT_DECAY})
