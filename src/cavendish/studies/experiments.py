@@ -2,8 +2,9 @@
 
 from cavendish.errors import unknown
 from cavendish.studies.experiment import Experiment
+from cavendish.studies.genie_quick import GenieQuick
 
-EXPERIMENTS: tuple[Experiment, ...] = ()
+EXPERIMENTS: tuple[Experiment, ...] = (GenieQuick(),)
 
 
 def experiment_named(name: str) -> Experiment:

@@ -26,7 +26,7 @@ from cavendish.video import Clip
 CELL = 4  # px, of pixels read together
 MOVING, CHANGE = 15.0, 8 / 255
 CHOSEN = 8  # transitions of a clip in one step
-PACE = Pace(steps=0.3, rate=1.5)
+PACE = Pace(steps=0.45)
 
 
 @final
@@ -93,11 +93,12 @@ class LatentActions(Learner):
         values, codes = self.codebook(z)
         weight = 1 + MOVING * (change.abs() > CHANGE)
         error = _weighed(self._retold(before, values) - change, weight)
-        loss = error / _weighed(change, weight).clamp(min=1e-9).detach() + self.codebook.learn(z, codes, generator)
+        copied = _weighed(change, weight).clamp(min=1e-4)
+        loss = error / copied + self.codebook.learn(z, codes, generator)
         with torch.no_grad():
             other = values[torch.randperm(len(values), generator=generator, device=device)]
             figures = self._health(codes, _weighed(self._retold(before, other) - change, weight) / error)
-            figures["error_over_copy"] = float(error / _weighed(change, weight).clamp(min=1e-9))
+            figures["error_over_copy"] = float(error / copied)
         if clip.actions is not None:
             true = clip.actions[rows.cpu(), picked.cpu()].flatten(0, 1)[moved.cpu(), 0].long()
             figures["purity"] = purity(codes.cpu(), true)
@@ -114,7 +115,7 @@ class LatentActions(Learner):
         used, even = perplexity(codes, self.config.codes)
         return {"codes_used": used, "perplexity": even, "shuffled_over_error": float(shuffled)}
 
-    def _planes(self, frames: UInt8[Tensor, "b t h w c"]) -> Float[Tensor, "b t c y x"]:
+    def _planes(self, frames: UInt8[Tensor, "b t h w c"]) -> Float[Tensor, "b t p y x"]:
         """Return frames as planes of cells: of pixels, or of the values of symbols."""
         if self.config.sees == "symbols":
             (tokenizer,) = self.tokenizer
@@ -123,7 +124,7 @@ class LatentActions(Learner):
             return values.reshape(*values.shape[:2], *tokenizer.cells, -1).movedim(-1, 2)
         return F.pixel_unshuffle(frames.float().movedim(-1, 2) / 255, CELL)
 
-    def _cropped(self, before: Float[Tensor, "n c y x"], after: Float[Tensor, "n c y x"]) -> tuple[Tensor, Tensor]:
+    def _cropped(self, before: Float[Tensor, "n p y x"], after: Float[Tensor, "n p y x"]) -> tuple[Tensor, Tensor]:
         """Return a square of the first frames and of the change, around the middle of the change."""
         change = after - before
         moved = (change.abs().amax(1) > CHANGE).float()
@@ -138,7 +139,7 @@ class LatentActions(Learner):
         y, x = index[0][:, :, None], index[1][:, None, :]
         return tuple(part.movedim(1, -1)[rows, y, x].movedim(-1, 1) for part in (before, change))  # type: ignore[return-value]
 
-    def _retold(self, before: Float[Tensor, "n c y x"], code: Float[Tensor, "n k"]) -> Float[Tensor, "n c y x"]:
+    def _retold(self, before: Float[Tensor, "n p y x"], code: Float[Tensor, "n k"]) -> Float[Tensor, "n p y x"]:
         x = before
         for layer, told in zip(self.layers, self.told(code)[..., None, None].chunk(2, 1), strict=True):
             x = F.gelu(layer(x) + told)
@@ -152,5 +153,5 @@ def purity(codes: Int[Tensor, " n"], actions: Int[Tensor, " n"]) -> float:
     return float(table.amax(1).sum() / len(codes))
 
 
-def _weighed(error: Float[Tensor, "n c y x"], weight: Float[Tensor, "n c y x"]) -> Float[Tensor, ""]:
+def _weighed(error: Float[Tensor, "n p y x"], weight: Float[Tensor, "n p y x"]) -> Float[Tensor, ""]:
     return (error.square() * weight).sum() / weight.sum()

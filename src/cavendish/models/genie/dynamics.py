@@ -89,7 +89,7 @@ class Dynamics(Learner):
                 x = x + self.told[number](told)
             x, after = block(x, None if past is None else past[number])
             following.append(after)
-        return F.rms_norm(x[:, :, 1:] if token else x, x.shape[-1:]), following
+        return F.layer_norm(x[:, :, 1:] if token else x, x.shape[-1:]), following
 
     def logits(self, x: Float[Tensor, "... k"], before: Int[Tensor, "..."]) -> Float[Tensor, "... v"]:
         """Score every symbol at every place."""

@@ -158,7 +158,7 @@ class Genie(WorldModel, PlayedWorld[Memory]):
     @torch.no_grad()
     def enter(self, frames: UInt8[Tensor, "t h w c"]) -> Place[Memory]:
         """Begin where the given frames end."""
-        return Place(frames[-1], self._begun(self.checked(frames[None])))
+        return Place(self.checked(frames[None])[0, -1], self._begun(frames[None]))
 
     @torch.no_grad()
     def press(self, place: Place[Memory], button: int, temperature: float, generator: torch.Generator) -> Place[Memory]:

@@ -94,8 +94,8 @@ class Codebook(nn.Module):
         return commitment
 
 
-def perplexity(symbols: Int[Tensor, "..."], count: int) -> tuple[int, float]:
+def perplexity(symbols: Int[Tensor, "..."], count: int) -> tuple[float, float]:
     """Return how many symbols occur, and exp(entropy): how many would occur if all were equally frequent."""
     share = torch.bincount(symbols.flatten(), minlength=count).double()
     share = share[share > 0] / share.sum()
-    return len(share), float(torch.exp(-(share * share.log()).sum()))
+    return float(len(share)), float(torch.exp(-(share * share.log()).sum()))

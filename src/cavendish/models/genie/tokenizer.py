@@ -24,7 +24,7 @@ from cavendish.video import Clip
 
 MOVING, CHANGE = 15.0, 8  # times, of 255
 CHOSEN = 4  # frames of a clip in one step
-SHAPE, PACE = Shape(128, 2, 4, 4), Pace(steps=0.4, rate=1.5)
+SHAPE, PACE = Shape(128, 2, 4, 4), Pace(steps=0.5)
 
 
 @final
@@ -34,7 +34,7 @@ class TokenizerConfig:
 
     kind: Literal["patch", "space", "space-time"] = "patch"
     patch: int = 8  # px
-    levels: tuple[int, ...] = (8, 5, 5, 5)  # of the fixed grid; one number: a learnt codebook of that size
+    levels: tuple[int, ...] = (6, 5, 5)  # of the fixed grid; one number: a learnt codebook of that size
     shape: Shape = SHAPE
     pace: Pace = PACE
 

@@ -58,7 +58,7 @@ class Attention(nn.Module):
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values, head by head."""
         q, k, v = F.linear(x, self.into).view(*x.shape[:-1], 3, self.heads, -1).unbind(-3)
-        return F.rms_norm(q, q.shape[-1:], self.gain[0]), F.rms_norm(k, k.shape[-1:], self.gain[1]), v
+        return F.layer_norm(q, q.shape[-1:], self.gain[0]), F.layer_norm(k, k.shape[-1:], self.gain[1]), v
 
 
 @final
@@ -111,9 +111,9 @@ def windows(keys: Float[Tensor, "b t n k"], values: Float[Tensor, "b t n k"], wi
     b, t, n, width = keys.shape
     if past is not None:
         slid = [
-            torch.cat([old[:, :, 1:], new[:, :, None]], 2) for old, new in ((past.keys, keys), (past.values, values))
+            torch.cat([old, new[:, :, None]], 2)[:, :, 1:] for old, new in ((past.keys, keys), (past.values, values))
         ]
-        return Past(slid[0], slid[1], F.pad(past.exists[:, 1:], (0, 1), value=True))
+        return Past(slid[0], slid[1], F.pad(past.exists, (0, 1), value=True)[:, 1:])
     w = window - 1
     rows = torch.arange(t + 1, device=keys.device)[:, None] + torch.arange(w, device=keys.device)
     before = [F.pad(part, (0, 0, 0, 0, w, 0))[:, rows.flatten()].view(b, t + 1, w, n, width) for part in (keys, values)]
@@ -121,7 +121,7 @@ def windows(keys: Float[Tensor, "b t n k"], values: Float[Tensor, "b t n k"], wi
 
 
 def _normed(x: Tensor) -> Tensor:
-    return F.rms_norm(x, x.shape[-1:])
+    return F.layer_norm(x, x.shape[-1:])
 
 
 def block_flops(shape: Shape, tokens: int) -> float:
