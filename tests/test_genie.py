@@ -152,9 +152,9 @@ def test_three_stages_are_trained_each_at_its_pace_and_loaded_again(tmp_path: "p
 
 @pytest.mark.slow
 def test_learns_one_clip_by_heart_and_plays_it_again_with_its_own_actions() -> None:
-    made, one, steps = CONFIG.build(seeded(0)), films(1, 6), {"tokenizer": 250, "actions": 80, "dynamics": 120}
+    made, one, steps = CONFIG.build(seeded(0)), films(1, 6), {"tokenizer": 500, "actions": 150, "dynamics": 100}
     for stage in made.stages():
-        optimiser, count = Optimiser(stage.module, "muon", 8e-3), steps[stage.name]
+        optimiser, count = Optimiser(stage.module, "muon", 4e-3), steps[stage.name]
         for step in range(count):
             loss, _ = stage.module.loss(one, seeded(0, step))
             loss.backward()
