@@ -20,12 +20,16 @@ from cavendish.measure.playing import (
     start_images,
     true_presses,
 )
+from cavendish.models import DiffusionConfig
 from cavendish.models.genie import DynamicsConfig, Genie, GenieConfig, LatentActionConfig, TokenizerConfig
 from cavendish.models.genie.actions import purity
 from cavendish.models.genie.quantise import Codebook, Levels, perplexity
 from cavendish.models.genie.transformer import Shape
 from cavendish.readout import Reader
 from cavendish.scenes import Pushable
+from cavendish.studies import genie_quick
+from cavendish.studies.experiments import EXPERIMENTS
+from cavendish.studies.genie_ablations import GenieAblation
 from cavendish.training import Run, TrainingConfig, load_trained, seeded, train
 from cavendish.training.optimiser import Optimiser, rate_share
 from cavendish.training.signals import StopRequest
@@ -286,6 +290,31 @@ def test_alignment_is_perfect_for_renamed_buttons_and_at_chance_for_shuffled_one
     assert scores["codes in use"] == 5.0
     with pytest.raises(BadInputError, match="which buttons were pressed"):
         alignment(Truth(), films(1).first(4))
+
+
+def test_an_ablation_varies_one_choice_and_its_seeds() -> None:
+    for experiment in EXPERIMENTS:
+        if not isinstance(experiment, GenieAblation):
+            continue
+        for cells in experiment.presets().values():
+            assert len({cell.study.hash() for cell in cells}) == len(cells)
+            assert all(cell.study.data == cells[0].study.data for cell in cells)
+            for row in {cell.row for cell in cells}:
+                seeds = [replace(cell.study, seed=0).hash() for cell in cells if cell.row == row]
+                assert len(seeds) == 3
+                assert len(set(seeds)) == 1
+
+
+@pytest.mark.slow
+def test_every_question_about_a_played_world_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"CLIPS": 4, "TRIALS": 6, "LONG": 4}.items():
+        monkeypatch.setattr(genie_quick, name, value)
+    study = replace(genie_quick.QUICK, model=CONFIG, data=SPLIT)
+    names = {score.name: score for score in genie_quick.ask(study, CONFIG.build(seeded(0)))}
+    assert {"purity", "NMI", "delta-4 PSNR", "token accuracy, changed tokens", "least consistent pad"} <= set(names)
+    assert names["outcomes that some pad reaches"].value == 1.0  # an untrained world does the same whatever is pressed
+    with pytest.raises(BadInputError, match="no latent actions"):
+        genie_quick.ask(study, DiffusionConfig(size="pico").build(seeded(0)))
 
 
 def test_information_is_counted_in_bits() -> None:

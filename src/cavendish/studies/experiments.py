@@ -2,9 +2,16 @@
 
 from cavendish.errors import unknown
 from cavendish.studies.experiment import Experiment
+from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
 from cavendish.studies.genie_quick import GenieQuick
 
-EXPERIMENTS: tuple[Experiment, ...] = (GenieQuick(),)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    GenieQuick(),
+    GenieLamInput(),
+    GenieTokenizer(),
+    GenieActionInjection(),
+    GenieScaling(),
+)
 
 
 def experiment_named(name: str) -> Experiment:
