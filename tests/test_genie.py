@@ -1,10 +1,12 @@
 """A playable world is learnt from silent video: its parts keep their promises, and so does whoever weighs it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError, CorruptDataError
@@ -27,7 +29,7 @@ from cavendish.models.genie.quantise import Codebook, Levels, perplexity
 from cavendish.models.genie.transformer import Shape
 from cavendish.readout import Reader
 from cavendish.scenes import Pushable
-from cavendish.studies import genie_quick
+from cavendish.studies import genie_quick, read_study
 from cavendish.studies.experiments import EXPERIMENTS
 from cavendish.studies.genie_ablations import GenieAblation
 from cavendish.training import Run, TrainingConfig, load_trained, seeded, train
@@ -140,7 +142,7 @@ def test_no_part_is_trained_by_the_loss_of_another() -> None:
         assert touched == {stage.name}
 
 
-def test_three_stages_are_trained_each_at_its_pace_and_loaded_again(tmp_path: "pytest.TempPathFactory") -> None:
+def test_three_stages_are_trained_each_at_its_pace_and_loaded_again(tmp_path: Path) -> None:
     run = Run(tmp_path, SPLIT, TrainingConfig(steps=10, batch=2), 0, StopRequest(), (seen := []).append)
     train(made := CONFIG.build(seeded(0)), run)
     assert [(record["stage"], record["steps"]) for record in seen] == [
@@ -322,3 +324,27 @@ def test_information_is_counted_in_bits() -> None:
     assert information(np.ones((4, 3))) == pytest.approx(0.0)
     assert nmi(np.ones((4, 1))) == 0.0
     assert purity(torch.tensor([0, 0, 1, 1]), torch.tensor([2, 2, 0, 1])) == 0.75
+
+
+@pytest.mark.slow
+def test_the_world_that_comes_with_the_package_obeys_its_pads_from_a_sketch() -> None:
+    shelf = Path(genie_quick.__file__).parents[1] / "weights" / "pushable"
+    world = read_study(shelf).model.build(seeded(0))
+    for stage in world.stages():
+        stage.module.load_state_dict(load_file(shelf / f"{stage.name}.safetensors"))
+    sketch = torch.full((1, 64, 64, 3), 255, dtype=torch.uint8)
+    sketch[0, 28:37, 30:38] = torch.tensor([230, 20, 30], dtype=torch.uint8)  # a red box: it only ever saw discs
+    rows, columns, moved = torch.arange(64)[:, None], torch.arange(64), []
+    for pad in range(world.buttons):
+        place = world.enter(sketch)
+        for _ in range(3):
+            place = world.press(place, pad, 0.0, seeded(0))
+        red = (place.frame[..., 1] < 128).float()
+        assert 30 < red.sum() < 120
+        moved.append((float((red * columns).sum() / red.sum()) - 33.5, float((red * rows).sum() / red.sum()) - 32.0))
+    across, down = np.array(moved).T
+    assert across.min() < -6
+    assert across.max() > 6
+    assert down.min() < -6
+    assert down.max() > 6
+    assert np.hypot(across, down).min() < 2
