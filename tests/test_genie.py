@@ -29,7 +29,7 @@ from cavendish.models.genie.quantise import Codebook, Levels, perplexity
 from cavendish.models.genie.transformer import Shape
 from cavendish.readout import Reader
 from cavendish.scenes import Pushable
-from cavendish.studies import genie_quick, read_study
+from cavendish.studies import STUDIES, genie_quick, read_study
 from cavendish.studies.experiments import EXPERIMENTS
 from cavendish.studies.genie_ablations import GenieAblation
 from cavendish.training import Run, TrainingConfig, load_trained, seeded, train
@@ -311,7 +311,7 @@ def test_an_ablation_varies_one_choice_and_its_seeds() -> None:
 def test_every_question_about_a_played_world_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"CLIPS": 4, "TRIALS": 6, "LONG": 4}.items():
         monkeypatch.setattr(genie_quick, name, value)
-    study = replace(genie_quick.QUICK, model=CONFIG, data=SPLIT)
+    study = replace(STUDIES["genie-quick"], model=CONFIG, data=SPLIT)
     names = {score.name: score for score in genie_quick.ask(study, CONFIG.build(seeded(0)))}
     assert {"purity", "NMI", "delta-4 PSNR", "token accuracy, changed tokens", "least consistent pad"} <= set(names)
     assert names["outcomes that some pad reaches"].value == 1.0  # an untrained world does the same whatever is pressed

@@ -14,14 +14,15 @@ from cavendish.models import GenieConfig, WorldModel
 from cavendish.models.genie import DynamicsConfig, LatentActionConfig, TokenizerConfig
 from cavendish.models.genie.transformer import Shape
 from cavendish.models.world_model import Pace
+from cavendish.studies.catalogue import GENIE_QUICK
 from cavendish.studies.experiment import Cell, Experiment
-from cavendish.studies.genie_quick import QUICK, ask
+from cavendish.studies.genie_quick import ask
 from cavendish.studies.study import Study
 from cavendish.training import TrainingConfig
 
 SEEDS = range(3)
 BASE = GenieConfig()
-HALF = replace(QUICK.training, steps=QUICK.training.steps // 2)
+HALF = replace(GENIE_QUICK.training, steps=GENIE_QUICK.training.steps // 2)
 SIZES = {
     "d 32": Shape(32, 2, 4, 4),
     "d 64": Shape(64, 3, 4, 4),
@@ -37,14 +38,14 @@ class GenieAblation(Experiment):
 
     def presets(self) -> dict[str, tuple[Cell, ...]]:
         """Train every row with every seed: half as long as `genie-quick` on two cores, ten times as long on a GPU."""
-        lengths = {"quick": HALF, "h100": replace(HALF, steps=10 * QUICK.training.steps, batch=64)}
+        lengths = {"quick": HALF, "h100": replace(HALF, steps=10 * GENIE_QUICK.training.steps, batch=64)}
         return {preset: tuple(self.grid(training)) for preset, training in lengths.items()}
 
     def grid(self, training: TrainingConfig) -> Iterator[Cell]:
         """Yield every row with every seed."""
         for row, config in self.rows.items():
             for seed in SEEDS:
-                study = replace(QUICK, name="genie-ablation", model=config, training=training, seed=seed)
+                study = replace(GENIE_QUICK, name="genie-ablation", model=config, training=training, seed=seed)
                 yield Cell(row, study)
 
     def ask(self, study: Study, model: WorldModel) -> tuple[Score, ...]:

@@ -11,28 +11,20 @@ from typing import ClassVar, final
 import numpy as np
 import torch
 
-from cavendish.data import Picture, Split
+from cavendish.data import Split
 from cavendish.errors import BadInputError
 from cavendish.measure.playing import Steered, alignment, foresight, obedience, persistence, press_all, start_images
 from cavendish.measure.score import Score
-from cavendish.models import GenieConfig, WorldModel
-from cavendish.scenes import Pushable
+from cavendish.models import WorldModel
+from cavendish.studies.catalogue import GENIE_QUICK
 from cavendish.studies.experiment import Cell, Experiment
-from cavendish.studies.study import Study, Weighing
+from cavendish.studies.study import Study
 from cavendish.studies.weigh import reader_of
-from cavendish.training import TrainingConfig, seeded
+from cavendish.training import seeded
 
 CLIPS, FRAMES, KNOWN = 64, 16, 4
 TRIALS, HOLD, LONG = 200, 2, 64  # starts, and frames for which a pad is held or any pads are pressed
 FRESH = 1  # seed of what is asked; training has seed 0
-
-QUICK = Study(
-    "genie-quick",
-    Split(Pushable(), size=3_000_000, picture=Picture(64, 64)),
-    GenieConfig(),
-    TrainingConfig(steps=800, batch=16, rate=3e-3, save_every=250),
-    Weighing(("train",)),
-)
 
 
 @final
@@ -44,7 +36,7 @@ class GenieQuick(Experiment):
 
     def presets(self) -> dict[str, tuple[Cell, ...]]:
         """Train one model."""
-        return {"quick": (Cell("pushable", QUICK),)}
+        return {"quick": (Cell("pushable", GENIE_QUICK),)}
 
     def ask(self, study: Study, model: WorldModel) -> tuple[Score, ...]:
         """Align, foresee, and press every pad."""
