@@ -11,26 +11,43 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError
-from cavendish.models import DiffusionConfig, WorldModel
+from cavendish.models import DiffusionConfig, GenieConfig, WorldModel
 from cavendish.models.blocks.attention import Attention, rotations
 from cavendish.models.diffusion import Diffusion, Mixture
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import frame_errors, noised
 from cavendish.models.diffusion.packing import together
 from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack, patchify, rowwise, unpatchify
+from cavendish.models.genie import DynamicsConfig, TokenizerConfig
+from cavendish.models.genie.transformer import Shape
 from cavendish.scenes import UniformMotion
 from cavendish.training import seeded
 from cavendish.training.optimiser import Optimiser, rate_share
 from cavendish.video import Clip
 
 CONFIG = DiffusionConfig(size="pico", patch=8, tubelet=4)
+SMALL = Shape(32, 2, 2, 3)
+GENIE = GenieConfig(
+    16, 16, TokenizerConfig(levels=(5, 5, 5), shape=SMALL), dynamics=DynamicsConfig(SMALL, temperature=1.0)
+)
 STUDY_MILLIONS = {"S": 22.5, "B": 89.5, "L": 310.0, "XL": 456.0}
 
 
-@pytest.fixture(params=[CONFIG], ids=["diffusion"])
-def model(request: pytest.FixtureRequest) -> WorldModel:
+@pytest.fixture(params=[CONFIG, GENIE], ids=["diffusion", "genie"])
+def world(request: pytest.FixtureRequest) -> WorldModel:
     """Every kind of world model in turn, small, with parameters that are not at their neutral start."""
-    made = request.param.build(seeded(0))
+    return shaken(request.param)
+
+
+@pytest.fixture
+def model() -> WorldModel:
+    """Return a small diffusion transformer with parameters that are not at their neutral start."""
+    return shaken(CONFIG)
+
+
+def shaken(config: DiffusionConfig | GenieConfig) -> WorldModel:
+    """Build a model and move its parameters a little."""
+    made = config.build(seeded(0))
     generator = seeded(1)
     with torch.no_grad():
         for parameter in made.parameters():
@@ -45,40 +62,48 @@ def clips(count: int, side: int = 16, frames: int = 32) -> Clip:
 
 
 @pytest.mark.parametrize("horizon", [1, 5, 13])
-def test_imagines_any_horizon(model: WorldModel, horizon: int) -> None:
-    dreams = model.imagine(clips(2).first(3), horizon, seeded(0))
+def test_imagines_any_horizon(world: WorldModel, horizon: int) -> None:
+    dreams = world.imagine(clips(2).first(3), horizon, seeded(0))
     assert dreams.frames is not None
     assert dreams.frames.shape[1] == len(dreams.time) == 3 + horizon
 
 
-def test_imagines_the_asked_frames(model: WorldModel) -> None:
-    dreams = model.imagine(clips(2).first(3), 29, seeded(0))
+def test_imagines_the_asked_frames(world: WorldModel) -> None:
+    dreams = world.imagine(clips(2).first(3), 29, seeded(0))
     assert dreams.frames is not None
     assert dreams.frames.shape == (2, 32, 16, 16, 3)
     assert torch.allclose(dreams.time, clips(1).time, atol=1e-6)
     assert torch.equal(dreams.frames[:, :3], clips(2).frames[:, :3])
 
 
-def test_same_generator_same_dream(model: WorldModel) -> None:
-    first, second, other = (model.imagine(clips(2).first(3), 5, seeded(s)).frames for s in (7, 7, 8))
+def test_same_generator_same_dream(world: WorldModel) -> None:
+    first, second, other = (world.imagine(clips(2).first(3), 5, seeded(s)).frames for s in (7, 7, 8))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
-def test_sees_no_future(model: WorldModel) -> None:
+def test_sees_no_future(world: WorldModel) -> None:
     whole = clips(1)
     changed = Clip(whole.frames.clone(), whole.time, whole.world)
     changed.frames[:, 16:] = 0
-    same = model.encode(whole)[:, :16] - model.encode(changed)[:, :16]
+    same = world.encode(whole)[:, :16] - world.encode(changed)[:, :16]
     assert same.abs().max() < 1e-6
 
 
-def test_survives_saving(model: WorldModel) -> None:
-    copy = CONFIG.build(seeded(5))
-    copy.load_state_dict(model.state_dict())
+def test_survives_saving(world: WorldModel) -> None:
+    copy = world.config.build(seeded(5))
+    copy.load_state_dict(world.state_dict())
     assert torch.equal(
-        copy.imagine(clips(1).first(3), 5, seeded(0)).frames, model.imagine(clips(1).first(3), 5, seeded(0)).frames
+        copy.imagine(clips(1).first(3), 5, seeded(0)).frames, world.imagine(clips(1).first(3), 5, seeded(0)).frames
     )
+
+
+def test_is_surprised_frame_by_frame_and_priced(world: WorldModel) -> None:
+    strange = world.surprise(clips(2), seeded(0))
+    assert strange.shape == (2, 32)
+    assert strange.isfinite().all()
+    assert world.encode(clips(2)).shape[:2] == (2, 32)
+    assert world.training_flops(clips(4)) == pytest.approx(2 * world.training_flops(clips(2)), rel=0.1)
 
 
 @pytest.mark.slow

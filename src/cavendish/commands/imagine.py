@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> None:
     if options.asked != Asked():
         if not isinstance(model, Diffusion):
             raise BadInputError(f"{folder}: this model answers no prompts")
-        steps = study.model.steps if options.steps is None else options.steps
+        steps = model.config.steps if options.steps is None else options.steps
         frames = answer(options.asked, study, model, options.count, (steps, options.seed))
         commit_films(options.out, frames.numpy(), None, scene, options.format)
         sys.stdout.write(f"{options.count} answers of {frames.shape[1]} frames in {options.out}\n")

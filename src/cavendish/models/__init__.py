@@ -1,6 +1,7 @@
 """World models: one self-contained file or folder each."""
 
 from cavendish.models.diffusion import DiffusionConfig as DiffusionConfig
+from cavendish.models.genie import GenieConfig as GenieConfig
 from cavendish.models.world_model import WorldModel as WorldModel
 
-AnyModel = DiffusionConfig
+AnyModel = DiffusionConfig | GenieConfig

@@ -106,6 +106,8 @@ def interval_text(score: Score) -> str:
     """Write a score with its interval, to two figures."""
     if score.n == 0:
         return "none"
+    if score.low != score.low:  # one value has no interval
+        return f"{score.value:.2g}"
     return f"{score.value:.2g} ({score.low:.2g} to {score.high:.2g})"
 
 

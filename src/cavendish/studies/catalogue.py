@@ -5,10 +5,10 @@ from dataclasses import replace
 from cavendish.data import Picture, Split
 from cavendish.data.captions import SPOKEN
 from cavendish.errors import unknown
-from cavendish.models import DiffusionConfig
+from cavendish.models import DiffusionConfig, GenieConfig
 from cavendish.models.diffusion import CompressionConfig, Lexicon, Mixture
-from cavendish.scenes import AnyScene, Collision, Parabola, UniformMotion
-from cavendish.studies.study import Study
+from cavendish.scenes import AnyScene, Collision, Parabola, Pushable, UniformMotion
+from cavendish.studies.study import Study, Weighing
 from cavendish.training import TrainingConfig
 
 # Sized for ten minutes on two cores; the sweep behind every number is in docs/log.md.
@@ -19,6 +19,15 @@ QUICK_TRAINING = TrainingConfig(steps=3000, batch=16, rate=1.5e-3, ema=0.995)
 # One model for every way of prompting, captions among them; its shares are not tuned yet.
 ANY_PROMPT = Mixture(leap=0.3, prefix=0.1, subset=0.4, whole=0.2, masked=0.05)
 TOLD_MODEL = replace(QUICK_MODEL, mixture=ANY_PROMPT, steps=4, text=Lexicon(SPOKEN))
+
+# A world to play: 64 px, three stages, 9 minutes of processor time (`cavendish study genie-quick` asks what it learnt).
+GENIE_QUICK = Study(
+    "genie-quick",
+    Split(Pushable(), size=3_000_000, picture=Picture(64, 64)),
+    GenieConfig(),
+    TrainingConfig(steps=800, batch=16, rate=3e-3, save_every=250),
+    Weighing(("train",)),
+)
 
 
 def _quick(name: str, scene: AnyScene) -> Study:
@@ -35,6 +44,7 @@ NAMED = (
     _quick("collision-quick", Collision()),
     replace(_quick("uniform-latent", UniformMotion()), model=LATENT_MODEL),
     replace(_quick("uniform-prompts", UniformMotion()), model=TOLD_MODEL),
+    GENIE_QUICK,
 )
 STUDIES = {study.name: study for study in NAMED}
 

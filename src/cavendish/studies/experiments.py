@@ -2,9 +2,18 @@
 
 from cavendish.errors import unknown
 from cavendish.studies.experiment import Experiment
+from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
+from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.sora_features import SoraFeatures
 
-EXPERIMENTS: tuple[Experiment, ...] = (SoraFeatures(),)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    SoraFeatures(),
+    GenieQuick(),
+    GenieLamInput(),
+    GenieTokenizer(),
+    GenieActionInjection(),
+    GenieScaling(),
+)
 
 
 def experiment_named(name: str) -> Experiment:
