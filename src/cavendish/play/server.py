@@ -302,6 +302,7 @@ async def serve(stage: Stage, address: Address, limits: Limits, ready: Callable[
     from websockets.asyncio.server import serve as listen
 
     token = secrets.token_urlsafe(32)
+    Session(stage).press(0)  # whatever is compiled at first use is compiled before the first player comes
     with (
         socket.create_server((address.host, address.port)) as door,
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
