@@ -7,21 +7,32 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from websockets.sync.client import ClientConnection, connect
 
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --disable-dev-shm-usage --remote-debugging-port=0 --remote-allow-origins=*"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+    "--remote-allow-origins=*",
+)
 PATIENCE = 60.0  # s
 
 
 def chromium() -> str | None:
     """Find a Chromium on this machine."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
 
 
 class Tab:
@@ -30,8 +41,12 @@ class Tab:
     def __init__(self, line: ClientConnection) -> None:
         self.line, self.numbers = line, itertools.count(1)
         self.events: list[dict[str, Any]] = []
+
+    def watch(self) -> Self:
+        """Ask for what happens on the page."""
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        return self
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of the protocol."""
@@ -103,15 +118,13 @@ class Browser:
             time.sleep(0.1)
         self.port = int(told.read_text().splitlines()[0])
         root = told.read_text().splitlines()[1]
-        self.root = Tab.__new__(Tab)
-        self.root.line, self.root.numbers, self.root.events = self._line(root), itertools.count(1), []
-        self.lines: list[ClientConnection] = [self.root.line]
+        self.lines = ExitStack()
+        self.root = self._tab(root)
         return self
 
     def __exit__(self, *reason: object) -> None:
         """End it."""
-        for line in self.lines:
-            line.close()
+        self.lines.close()
         self.child.terminate()
         self.child.wait(PATIENCE)
         self.profile.cleanup()
@@ -119,9 +132,9 @@ class Browser:
     def tab(self) -> Tab:
         """Open a tab in a window of its own, so that none is asleep in the background."""
         target = self.root.call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
-        line = self._line(f"/devtools/page/{target}")
-        self.lines.append(line)
-        return Tab(line)
+        return self._tab(f"/devtools/page/{target}").watch()
 
-    def _line(self, path: str) -> ClientConnection:
-        return connect(f"ws://127.0.0.1:{self.port}{path}", max_size=2**27, compression=None, open_timeout=PATIENCE)
+    def _tab(self, path: str) -> Tab:
+        address = f"ws://127.0.0.1:{self.port}{path}"
+        line = connect(address, max_size=2**27, compression=None, open_timeout=PATIENCE)
+        return Tab(self.lines.enter_context(line))

@@ -94,6 +94,11 @@ class Film:
 Message = Hello | Hold | Release | Drawn | Begin | Reset | Undo | Settings | Record | Film
 
 
+@dataclass(frozen=True)
+class _Said:
+    message: Message
+
+
 def parse(text: str) -> Message:
     """Read a message; raise BadInputError for anything else."""
     if len(text) > LONGEST:
@@ -102,7 +107,7 @@ def parse(text: str) -> Message:
         content = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise BadInputError("the message is no JSON") from None
-    return from_json(Message, content, "message")  # type: ignore[arg-type]
+    return from_json(_Said, {"message": content}, "said").message
 
 
 def _no_number(name: str) -> NoReturn:
