@@ -13,10 +13,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from browser import Browser, Tab
 
 SERVE = "import sys; from cavendish.cli import call; sys.exit(call(['play', *sys.argv[1:]]))"
-KEYS, SECONDS = 60, 10
+SECONDS = 10
 INSTRUMENT = """
 window.frames_ = []; window.lags = []; window.t0 = 0; window.last_ = 0; window.gap = 0;
 const put = CanvasRenderingContext2D.prototype.putImageData;
@@ -39,10 +40,10 @@ LAG = """
 (async () => {
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   const key = (kind, code) => dispatchEvent(new KeyboardEvent(kind, { key: code, code }));
-  for (let k = 0; k < %d; k++) {
+  for (let k = 0; k < 60; k++) {
     await wait(450 + 100 * Math.random());
     t0 = performance.now();
-    const code = k %% 2 ? "ArrowLeft" : "ArrowRight";
+    const code = k % 2 ? "ArrowLeft" : "ArrowRight";
     key("keydown", code);
     await wait(80);
     key("keyup", code);
@@ -70,7 +71,7 @@ def frames_per_second(tabs: list[Tab]) -> list[float]:
 def lags(tabs: list[Tab]) -> list[float]:
     """Press keys in every window at once, and return all times from key to photon in ms."""
     for tab in tabs:
-        tab.run("$('reset').click(); lags.length = 0; window.playing = %s; 0" % (LAG % KEYS).strip())
+        tab.run("$('reset').click(); lags.length = 0; window.playing = " + LAG.strip() + "; 0")
     return [lag for tab in tabs for lag in tab.run("playing")]
 
 

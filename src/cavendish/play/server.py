@@ -125,17 +125,18 @@ class Playhouse:
         player = Player(guest, session, min(60.0, 2 / self.stage.step))
         await guest.send(json.dumps({"hello": self._introduction(player)}))
         await self._opened(player)
-        living = asyncio.create_task(self._live(player))
+        tasks = {asyncio.create_task(self._live(player)), asyncio.create_task(self._listen(player))}
         try:
-            await self._listen(player)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # neither ends without a reason
         except TimeoutError:
             await _dismiss(guest, FINISHED, "This game was left alone for long, so it ended. Reload to play again.")
         finally:
-            for task in (living, player.previews):
-                if task is not None:
-                    task.cancel()
-                    with suppress(asyncio.CancelledError, Exception):
-                        await task
+            tasks |= {player.previews} if player.previews else set()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _introduction(self, player: Player) -> dict[str, Any]:
         stage = self.stage
