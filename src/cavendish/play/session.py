@@ -96,7 +96,8 @@ class Session:
         self.start, self.presses = start, 0
         self.generator.manual_seed(self.generator.initial_seed())
         self.moments.clear()
-        self._go(place, truth, None)
+        before = self._look(start.frames[-2], None) if len(start.frames) > 1 else None
+        self._go(place, truth, (before, before))
 
     def reset(self) -> None:
         """Go back to where this game began."""
@@ -109,7 +110,10 @@ class Session:
         before = self.now
         place = self.stage.world.press(before.place, button, self.temperature, self.generator)
         self.presses += 1
-        self._go(place, self._truth_after(before, button), before)
+        self._go(place, self._truth_after(before, button), (before.seen, before.truly))
+        if self.recording:
+            self.recorded.append(place.frame)
+            self.recording = len(self.recorded) < RECORDED
 
     def undo(self) -> None:
         """Go back by one press, as far as is remembered."""
@@ -141,13 +145,10 @@ class Session:
         with tempfile.TemporaryDirectory() as folder:
             return write_clip(frames, Path(folder) / "film", kind, fps).read_bytes()
 
-    def _go(self, place: Place[Any], truth: Place[State] | None, before: Moment | None) -> None:
-        seen = self._look(place, before.seen if before else None)
-        truly = self._look(truth, before.truly if before else None)
+    def _go(self, place: Place[Any], truth: Place[State] | None, before: tuple[Glimpse | None, Glimpse | None]) -> None:
+        seen = self._look(place.frame, before[0])
+        truly = None if truth is None else self._look(truth.frame, before[1])
         self.moments.append(Moment(place, seen, truth, truly, self.generator.get_state()))
-        self.recording = self.recording and len(self.recorded) < RECORDED
-        if self.recording and before is not None:
-            self.recorded.append(place.frame)
 
     def _enter(self, start: Beginning) -> Place[Any]:
         world = self.stage.world
@@ -170,12 +171,13 @@ class Session:
             return None
         return truth.press(before.truth, truth.scene.controls.index(controls[button]), 0.0, self.generator)
 
-    def _look(self, place: Place[Any] | None, before: Glimpse | None) -> Glimpse | None:
+    def _look(self, frame: UInt8[Tensor, "h w c"], before: Glimpse | None) -> Glimpse | None:
+        """Read a frame; what was not looked at before is taken to rest."""
         reader, step = self.stage.reader, self.stage.step
-        if reader is None or place is None:
+        if reader is None:
             return None
-        read = reader.read(place.frame.numpy()[None], np.zeros(1))
+        read = reader.read(frame.numpy()[None], np.zeros(1))
         position, radius = read.position[0], read.radius[0]
-        moved = np.zeros_like(position) if before is None else position - before.position
-        speed = np.linalg.norm(moved, axis=-1) / step + 0 * position.sum(-1)
+        moved = position - (position if before is None else before.position)
+        speed = np.linalg.norm(moved, axis=-1) / step
         return Glimpse(position, speed, 0.5 * self.stage.density * np.pi * radius**2 * speed**2)
