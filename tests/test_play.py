@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -20,11 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import UInt8
 from PIL import Image
+from rich.console import Console
 from torch import Tensor
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from cavendish.cli import call
+from cavendish.commands.play import learnt
 from cavendish.data import Picture, Split
 from cavendish.data.media import read_clip
 from cavendish.errors import BadInputError
@@ -36,6 +39,8 @@ from cavendish.play.server import Address, Limits, serve
 from cavendish.play.session import MOMENTS, RECORDED, Session, Stage
 from cavendish.play.simulated import Beginning, Simulated, State, beginning
 from cavendish.scenes import SCENES, Platform, Playable, Pushable, UniformMotion
+from cavendish.studies import Study
+from cavendish.studies.run import learn, open_run
 
 ROOT = Path(__file__).parents[1]
 GAMES = [kind for kind in SCENES if issubclass(kind, Playable)]
@@ -644,6 +649,27 @@ def test_half_a_request_and_a_silent_player_are_ended() -> None:
 def test_what_cannot_be_played_is_refused(arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["play", *arguments]) in (2, 3)
     assert why in capsys.readouterr().err
+
+
+def test_a_run_whose_model_has_no_buttons_is_refused(tiny_study: Study, tmp_path: Path) -> None:
+    with open_run(tiny_study, tmp_path) as (folder, stop):
+        learn(tiny_study, folder, stop, Console(file=io.StringIO()))
+    with pytest.raises(BadInputError, match="a Diffusion has no buttons, expected a world that can be played"):
+        learnt(folder, 0)
+
+
+def test_a_run_that_can_be_played_has_the_truth_beside_it(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    study = replace(tiny_study, data=Split(Pushable(), picture=PICTURE))
+    monkeypatch.setattr("cavendish.commands.play.read_study", lambda folder: study)
+    monkeypatch.setattr("cavendish.commands.play.load", lambda folder: Learnt(Simulated(Pushable(), PICTURE)))
+    stage = learnt(tmp_path, 0)
+    assert stage.controls == tuple(Pushable.controls[a] for a in ORDER)
+    session = Session(stage)
+    session.press(2)
+    assert session.now.truth is not None
+    assert (session.now.truth.frame.int() - session.now.place.frame.int()).abs().max() <= 4
 
 
 def test_a_scene_without_buttons_has_no_beginnings() -> None:
