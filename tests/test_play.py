@@ -39,7 +39,7 @@ from cavendish.play.server import Address, Limits, serve
 from cavendish.play.session import MOMENTS, RECORDED, Session, Stage
 from cavendish.play.simulated import Beginning, Simulated, State, beginning
 from cavendish.scenes import SCENES, Platform, Playable, Pushable, UniformMotion
-from cavendish.studies import Study
+from cavendish.studies import Study, Weighing
 from cavendish.studies.run import learn, open_run
 
 ROOT = Path(__file__).parents[1]
@@ -661,7 +661,7 @@ def test_a_run_whose_model_has_no_buttons_is_refused(tiny_study: Study, tmp_path
 def test_a_run_that_can_be_played_has_the_truth_beside_it(
     tiny_study: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    study = replace(tiny_study, data=Split(Pushable(), picture=PICTURE))
+    study = replace(tiny_study, data=Split(Pushable(), picture=PICTURE), weighing=Weighing(("interpolation",)))
     monkeypatch.setattr("cavendish.commands.play.read_study", lambda folder: study)
     monkeypatch.setattr("cavendish.commands.play.load", lambda folder: Learnt(Simulated(Pushable(), PICTURE)))
     stage = learnt(tmp_path, 0)
