@@ -21,6 +21,7 @@ COMMANDS = {
     "measure": "weigh a folder of videos against their true states",
     "report": "write the page of one or several runs",
     "tensorboard": "copy a run's training log to TensorBoard event files",
+    "play": "a page in the browser on which you play a learnt world (RUN), or a true one (--scene)",
     "plan": "parameters, tokens, FLOPs, memory and time of a study on this machine",
 }
 

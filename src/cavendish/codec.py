@@ -71,7 +71,7 @@ def _read_union(members: Iterable[Any], content: Any, where: str) -> Any:
     if content is None and "NoneType" in known:
         return None
     name = content.get("type") if isinstance(content, dict) else None
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise unknown(f"type of {where}", str(name), known)
     return _read(known[name], content, where)
 

@@ -55,6 +55,7 @@ class Platform(Playable):
         },
     )
     bodies: ClassVar = 1
+    seen_whole: ClassVar = False  # there is the terrain as well
     controls: ClassVar = ("none", "left", "right", "jump")
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ class Playable(Scene):
     frames: ClassVar[int] = 64
     context: ClassVar[int] = 4
     handed: ClassVar[bool] = True  # in a mirror, left and right would have to change places
+    seen_whole: ClassVar[bool] = True  # places, sizes and speeds of the bodies are all of its state
 
     def policy(
         self, factors: Float[np.ndarray, " f"], region: str, rng: np.random.Generator

@@ -1,0 +1,1 @@
+"""The web page where a person plays a world, dreamt or true."""
