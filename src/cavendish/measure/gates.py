@@ -1,4 +1,4 @@
-"""Before any law: is there a body at all, one of it, of one size, that moves, under a camera that does not?
+"""Before any law: is there a body at all, one of it, of one size, that moves? `appearance` asks the camera to rest.
 
 A body is judged if it is found and wholly in view for SHORTEST imagined frames, or should be. It is turned away if it
     vanishes    it is lost where its last two places, carried on, are well in view
@@ -10,7 +10,6 @@ A body is judged if it is found and wholly in view for SHORTEST imagined frames,
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
-from scipy import fft
 
 from cavendish.measure.score import Score, score
 from cavendish.measure.tracks import SHORTEST, typical
@@ -96,35 +95,6 @@ def area_drift(scene: Scene, truth: Trajectory, imagined: Trajectory) -> Score:
     drift = np.abs((1 + swelling(scene, imagined)) ** 2 - 1)
     present = (in_view(scene.draw(truth)).sum(1) >= SHORTEST) & ~imagined.lost.all(1)
     return score("area drift", "", _share(np.where(present, drift, 0.0), present))
-
-
-def camera_motion(
-    frames: Shaped[np.ndarray, "b t h w c"], background: Shaped[np.ndarray, " c"], metres_per_pixel: Metres
-) -> Score:
-    """Mean shift of the scenery from the first frame to the last, by phase correlation (Kuglin and Hines 1975).
-
-    Coloured pixels count as bodies and are painted over; a scene without scenery gives no answer (n = 0).
-    """
-    shifts = []
-    for film in frames:
-        first, last = (_scenery(film[k], background) for k in (0, -1))
-        if min(first.std(), last.std()) < 1.0:
-            shifts.append(float("nan"))
-            continue
-        a, b = fft.fft2(first - first.mean()), fft.fft2(last - last.mean())
-        cross = a * np.conj(b)
-        peak = np.abs(fft.ifft2(cross / np.maximum(np.abs(cross), 1e-9)))
-        at = np.array(np.unravel_index(int(peak.argmax()), peak.shape))
-        size = np.array(peak.shape)
-        shifts.append(float(np.hypot(*(at - size * (at > size // 2)))) * metres_per_pixel)
-    return score("camera motion", "m", np.array(shifts))
-
-
-def _scenery(frame: Shaped[np.ndarray, "h w c"], background: Shaped[np.ndarray, " c"]) -> Float[np.ndarray, "h w"]:
-    values = frame.astype(float)
-    coloured = np.ptp(values, axis=-1) > 40
-    values[coloured] = background
-    return np.asarray(values.mean(-1))
 
 
 def _last_radius(moving: Trajectory) -> Float[np.ndarray, "b t n"]:
