@@ -280,7 +280,8 @@ def main() -> None:
     texts = [
         "# The smallest violation that is found",
         f"Written by `python benchmarks/violations.py`: trials of {CLIPS} clips against {CLIPS} clean ones, reading "
-        f"errors {1000 * NOISE:g} mm, found at p < {ALPHA:g} by a permutation test; {TRIALS} trials a size, {NULLS} of clean against clean.",
+        f"errors {1000 * NOISE:g} mm, found at p < {ALPHA:g} by a permutation test; "
+        f"{TRIALS} trials a size, {NULLS} of clean against clean.",
         "\n".join(planted()),
         "## Right law with a wrong start, or wrong law?",
         "Overlaps of exact masks (no blur, no morphology) and the scorecard, 24 throws at 128 px. An overlap ranks a "
