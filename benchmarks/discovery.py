@@ -82,7 +82,7 @@ def honey() -> list[str]:
     right, covered, begun = [], {"c": [], "g": []}, time.perf_counter()
     for seed in range(REPEATS):
         found = discover(DragFall(), simulated(DragFall(), seed))
-        right.append(found.verdict != OTHER and len(found.parameters) == 2)
+        right.append({c.name for c in found.parameters} == set(covered))
         if right[-1]:
             for c in found.parameters:
                 covered[c.name].append(c.low <= c.true <= c.high)

@@ -31,7 +31,7 @@ def appearance_scores(scene: Scene, seen: Trajectory, frames: Films, ground: UIn
     """Return how far colours and shapes drift from the first imagined frames to the last."""
     early, late, told = _moments(scene, seen)
     drifts = np.full((2, *told.shape), np.nan)
-    for clip in np.flatnonzero(told.any(1)):
+    for clip in np.flatnonzero(told.any(1)).tolist():
         looks = [_look(scene.world, seen[clip], frames[clip], ground, k[clip]) for k in (early, late)]
         (c0, q0), (c1, q1) = looks
         drifts[0, clip] = np.linalg.norm(c1 - c0, axis=-1)
