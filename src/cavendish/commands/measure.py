@@ -149,22 +149,27 @@ def _by_truth(scene: Scene, footage: Footage, options: Options, colours: Colours
     if abs(aspect - 1) > 0.01:
         raise BadInputError(f"{footage.paths[0]}: frames of {footage.size[1]} x {footage.size[0]} do not fit the world")
     scale = Scale(scene.world, truth.time, ("m", 1.0), ("s", 1.0))
-    seen, palette = read(scene, footage, scale, colours, Reader.of(scene.draw(truth)))
-    seen = replace(lift(scene, truth, seen), factors=truth.factors)
+    found = read(scene, footage, scale, colours, Reader.of(scene.draw(truth)))
+    seen = replace(lift(scene, truth, found.tracks), factors=truth.factors)
     scores = scorecard(scene, truth, seen).scores
+    if scene.space == 2:
+        scores = (*scores, *found.looks(scene, scene.world, footage))
     pressed = read_actions(_states_path(options), scene) if options.kit is None else None
     if pressed is not None and isinstance(scene, Playable):
         scores = (*scores, action_lag(scene, truth, pressed, seen))
-    return Weighed(seen, scale, scores, palette)
+    return Weighed(seen, scale, scores, found.palette)
 
 
 def _by_law(scene: Scene, footage: Footage, options: Options, colours: Colours | None) -> Weighed:
     """Ask what needs no truth, in whatever units are known."""
     scale = scale_of(scene, footage, options.fps, options.world)
     example = scene.draw(Split(scene).trajectories(np.array([0])))  # type: ignore[arg-type]
-    seen, palette = read(scene, footage, scale, colours, Reader.of(example))
-    scores = tuple(in_units(score, scale.length, scale.clock) for score in unscaled(scene, seen, scale.frame))
-    return Weighed(seen, scale, scores, palette)
+    found = read(scene, footage, scale, colours, Reader.of(example))
+    asked = unscaled(scene, found.tracks, scale.frame)
+    if scene.space == 2:
+        asked = (*asked, *found.looks(scene, scale.frame, footage))
+    scores = tuple(in_units(score, scale.length, scale.clock) for score in asked)
+    return Weighed(found.tracks, scale, scores, found.palette)
 
 
 def _law(scene: Scene, weighed: Weighed) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 Of a body whose window of REACH radii holds no other body, with ground g and pixels p in linear light and rho their
 distance from its centre, once early and once late in what was imagined:
-    colour C = sum |p - g|^2 p / sum |p - g|^2,      share a = clip((p - g).(C - g) / |C - g|^2, 0, 1)
+    colour C = mean of p where |p - g|^2 is strong inside the body,    share a = clip((p - g).(C - g) / |C - g|^2, 0, 1)
     shape  Q = 2 pi (sum a rho^2) / (sum a)^2 / (area of a pixel):   1 for a disc, pi / 3 for a square, more for a bar
     colour drift = |C_late - C_early| in bytes,      shape drift = |Q_late / Q_early - 1|.
-The camera's motion is the shift of the scenery between the same frames by phase correlation (Kuglin and Hines 1975);
-a peak that noise could make (twice sqrt(2 ln N / N) for N pixels) is no answer.
+The camera's motion is the least shift d, of those that explain the last frame almost best, between the pixels of the
+first and the last frame that are no bodies, S(d) = mean |last(x + d) - first(x)|^2 (masked, by Fourier transform:
+Padfield 2012); where no shift is much better than the usual one, as on a plain ground, there is no answer.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -24,15 +26,21 @@ from cavendish.scenes.looks import in_view
 REACH = 1.5  # radii
 FAINT = 0.03  # of full light; a body that differs less from its ground has no colour
 FLAT = 2.0  # bytes; scenery that varies less shows no motion
-Films = UInt8[np.ndarray, "b t h w c"]
+OVERLAP = 0.5  # share of the pixels that a shift must leave to compare
+CORE = 0.8  # of the usual strength of a body's pixels; weaker ones are its rim
+Grey = Float[np.ndarray, "h w"]
+Free = Bool[np.ndarray, "h w"]
+Films = UInt8[np.ndarray, "b t h w c"] | Sequence[UInt8[np.ndarray, "t h w c"]]
 
 
-def appearance_scores(scene: Scene, seen: Trajectory, frames: Films, ground: UInt8[np.ndarray, " c"]) -> list[Score]:
-    """Return how far colours and shapes drift from the first imagined frames to the last."""
+def appearance_scores(
+    scene: Scene, seen: Trajectory, world: World, frames: Films, ground: UInt8[np.ndarray, " c"]
+) -> list[Score]:
+    """Return how far colours and shapes drift from the first imagined frames to the last; `world` is what they show."""
     early, late, told = _moments(scene, seen)
     drifts = np.full((2, *told.shape), np.nan)
     for clip in np.flatnonzero(told.any(1)).tolist():
-        looks = [_look(scene.world, seen[clip], frames[clip], ground, k[clip]) for k in (early, late)]
+        looks = [_look(world, seen[clip], frames[clip], ground, k[clip]) for k in (early, late)]
         (c0, q0), (c1, q1) = looks
         drifts[0, clip] = np.linalg.norm(c1 - c0, axis=-1)
         drifts[1, clip] = np.abs(q1 / q0 - 1)
@@ -42,18 +50,15 @@ def appearance_scores(scene: Scene, seen: Trajectory, frames: Films, ground: UIn
 
 def camera_motion(frames: Films, seen: Trajectory, world: World) -> Score:
     """Return how far the scenery shifts from the first frame to the last; no answer (n = 0) without any to see."""
-    height, width = frames.shape[2:4]
+    height, width = frames[0].shape[1:3]
     x, y = _pixels(world, height, width)
     shifts = np.full(len(frames), np.nan)
     for clip, film in enumerate(frames):
-        ends = []
+        ends, free = [film[k].astype(float).mean(-1) for k in (0, -1)], []
         for k in (0, -1):
             away = np.stack([x, y], -1)[:, :, None] - seen.position[clip, k]
-            bodies = ((away**2).sum(-1) < (REACH * seen.radius[clip, k]) ** 2).any(-1)
-            grey = film[k].astype(float).mean(-1)
-            ends.append(np.where(bodies, np.median(grey), grey))
-        if min(end.std() for end in ends) > FLAT:
-            shifts[clip] = _shift(*ends) * world.width / width
+            free.append(~((away**2).sum(-1) < (REACH * seen.radius[clip, k]) ** 2).any(-1))
+        shifts[clip] = _shift((ends[0], ends[1]), (free[0], free[1])) * world.width / width
     return score("camera motion", "m", shifts)
 
 
@@ -63,15 +68,23 @@ def has_fixed_scenery(drawing: Drawing) -> bool:
     return drawing.stage is None and bool(parts) and all(part.shape[-4] == 1 for part in parts)
 
 
-def _shift(first: Float[np.ndarray, "h w"], last: Float[np.ndarray, "h w"]) -> float:
-    taper = np.outer(np.hanning(first.shape[0]), np.hanning(first.shape[1]))  # a frame does not go round
-    a, b = (fft.fft2((end - end.mean()) * taper) for end in (first, last))
-    cross = a * np.conj(b)
-    peaks = np.abs(fft.ifft2(cross / np.maximum(np.abs(cross), 1e-9)))
-    if peaks.max() < 2 * math.sqrt(2 * math.log(peaks.size) / peaks.size):
+def _shift(ends: tuple[Grey, Grey], free: tuple[Free, Free]) -> float:
+    """Return the least shift d, in pixels, that explains two pictures as well as any; NaN where all do alike."""
+    size = tuple(2 * side for side in ends[0].shape)
+    (a, b), (m, n) = (np.where(f, e - e[f].mean(), 0.0) for e, f in zip(ends, free, strict=True)), free
+
+    def along(one: Grey, other: Grey) -> Float[np.ndarray, "up right"]:  # sum_x one(x) other(x + d)
+        return np.asarray(fft.irfft2(np.conj(fft.rfft2(one, size)) * fft.rfft2(other, size), size))
+
+    count = along(m.astype(float), n.astype(float))
+    square = along(a**2, n.astype(float)) + along(m.astype(float), b**2) - 2 * along(a, b)
+    told = count > OVERLAP * count.max()
+    cost = np.where(told, square / np.maximum(count, 1), np.inf)
+    usual, best = float(np.median(cost[told])), float(cost.min())
+    if usual < FLAT**2 or best > 0.5 * usual:
         return math.nan
-    at, size = np.array(np.unravel_index(int(peaks.argmax()), peaks.shape)), np.array(peaks.shape)
-    return float(np.hypot(*(at - size * (at > size // 2))))
+    steps = np.meshgrid(*(np.fft.fftfreq(side, 1 / side) for side in size), indexing="ij")
+    return float(np.hypot(*steps)[cost <= best + 0.05 * (usual - best)].min())
 
 
 def _moments(
@@ -81,7 +94,9 @@ def _moments(
     gap = np.linalg.norm(seen.position[:, :, :, None] - seen.position[:, :, None], axis=-1)
     near = gap < REACH * seen.radius[..., None] + seen.radius[:, :, None]
     near &= ~np.eye(seen.position.shape[2], dtype=bool)
-    free = in_view(scene.draw(seen)) & ~seen.lost & ~near.any(-1)
+    drawing = scene.draw(seen)
+    beside = (REACH - 1) * float(np.nanmax(seen.radius, initial=0.0)) if drawing.front.corners.shape[-3] else 0.0
+    free = in_view(drawing, beside) & ~seen.lost & ~near.any(-1)
     free[:, : scene.context] = False
     early, late = free.argmax(1), free.shape[1] - 1 - free[:, ::-1].argmax(1)
     return early, late, free.any(1) & (late > early)
@@ -100,13 +115,16 @@ def _look(
     height, width = film.shape[1:3]
     x, y = _pixels(world, height, width)
     square = (x - place[:, 0, None, None]) ** 2 + (y - place[:, 1, None, None]) ** 2
+    pixel = world.width / width
     window = square < (REACH * radius[:, None, None]) ** 2
+    within = square < np.maximum(radius[:, None, None] - pixel, 0.5 * pixel) ** 2
     behind = LIGHT_OF_BYTE[ground]
     apart = LIGHT_OF_BYTE[film[frame]] - behind
-    weight = (apart**2).sum(-1) * window
-    total = weight.sum((1, 2))
+    strength = np.where(within, (apart**2).sum(-1), 0.0)
+    usual = np.array([np.quantile(s[w], 0.9) if w.any() else np.inf for s, w in zip(strength, within, strict=True)])
+    core = strength > CORE * usual[:, None, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        colour = (weight[..., None] * apart).sum((1, 2)) / total[:, None]
+        colour = (core[..., None] * apart).sum((1, 2)) / core.sum((1, 2))[:, None]
         size = (colour**2).sum(-1)
         share = np.clip(np.einsum("nhwc,nc->nhw", apart, colour) / size[:, None, None], 0, 1) * window
         shape = 2 * np.pi * (share * square).sum((1, 2)) / share.sum((1, 2)) ** 2

@@ -48,7 +48,7 @@ def marked(exam: Exam, who: str, reading: Trajectory, frames: UInt8[np.ndarray, 
     scores = [*scorecard(scene, truth, reading).scores, study_velocity_error(scene, truth, frames)]
     if exam.split.picture.backdrop is None and scene.space == 2:
         drawing = scene.draw(truth)
-        scores += appearance_scores(scene, reading, frames, drawing.background)
+        scores += appearance_scores(scene, reading, scene.world, frames, drawing.background)
         unseen = score("camera motion", "m", np.full(len(frames), np.nan))
         scores.append(camera_motion(frames, reading, scene.world) if has_fixed_scenery(drawing) else unseen)
     scores += copying_scores(scene, truth, reading, exam.taught)
