@@ -98,5 +98,5 @@ def _encoded(
         truth = clip.trajectory
         assert truth is not None
         target = np.concatenate([truth.position, truth.radius[..., None]], -1)
-        shown = in_view(split.scene.draw(truth)).all(-1)
+        shown = np.asarray(in_view(split.scene.draw(truth)).all(-1))
         yield model.encode(clip).double().cpu().numpy(), target.reshape(*target.shape[:2], -1), shown
