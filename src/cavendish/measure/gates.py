@@ -21,6 +21,7 @@ STILL: Metres = 0.05
 SINGLE = 0.6
 SWELLS = 0.25
 WELL_IN: Metres = 0.1
+SLIVER = 0.5
 
 
 def admitted(scene: Scene, moving: Trajectory) -> tuple[Bool[np.ndarray, "b n"], float]:
@@ -39,7 +40,8 @@ def admitted(scene: Scene, moving: Trajectory) -> tuple[Bool[np.ndarray, "b n"],
 
 def vanishing(scene: Scene, moving: Trajectory) -> Bool[np.ndarray, "b n"]:
     """Tell which bodies are lost where their last two places, carried on, are well in view."""
-    x = moving.position
+    sliver = moving.radius < SLIVER * typical(moving.radius)[:, None]  # what is left at a rim tells no place
+    x = np.where(sliver[..., None], np.nan, moving.position)
     carried = np.full_like(x, np.nan)
     carried[:, 2:] = 2 * x[:, 1:-1] - x[:, :-2]
     ahead = Trajectory(moving.time, carried, moving.velocity, _last_radius(moving), moving.confidence, moving.factors)
