@@ -70,6 +70,8 @@ def has_fixed_scenery(drawing: Drawing) -> bool:
 
 def _shift(ends: tuple[Grey, Grey], free: tuple[Free, Free]) -> float:
     """Return the least shift d, in pixels, that explains two pictures as well as any; NaN where all do alike."""
+    if not (free[0].any() and free[1].any()):  # bodies all over
+        return math.nan
     size = tuple(2 * side for side in ends[0].shape)
     (a, b), (m, n) = (np.where(f, e - e[f].mean(), 0.0) for e, f in zip(ends, free, strict=True)), free
 
@@ -95,7 +97,9 @@ def _moments(
     near = gap < REACH * seen.radius[..., None] + seen.radius[:, :, None]
     near &= ~np.eye(seen.position.shape[2], dtype=bool)
     drawing = scene.draw(seen)
-    beside = (REACH - 1) * float(np.nanmax(seen.radius, initial=0.0)) if drawing.front.corners.shape[-3] else 0.0
+    beside = (
+        (REACH - 1) * float(np.nan_to_num(seen.radius).max(initial=0.0)) if drawing.front.corners.shape[-3] else 0.0
+    )
     free = in_view(drawing, beside) & ~seen.lost & ~near.any(-1)
     free[:, : scene.context] = False
     early, late = free.argmax(1), free.shape[1] - 1 - free[:, ::-1].argmax(1)
