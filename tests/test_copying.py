@@ -7,7 +7,14 @@ import pytest
 
 from cavendish.data import Picture, Split
 from cavendish.measure import scorecard
-from cavendish.measure.copying import attribute_conflict, bimodality, case_index, code_length, pull_towards_range
+from cavendish.measure.copying import (
+    Taught,
+    attribute_conflict,
+    bimodality,
+    case_index,
+    copying_scores,
+    pull_towards_range,
+)
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.scenes import AttributeConflict, UniformMotion
@@ -49,11 +56,33 @@ def test_the_index_of_the_oracle_is_nought_and_of_the_copyist_one(answers: tuple
 
 def test_the_law_is_the_shorter_code_for_the_oracle_and_cases_are_for_the_copyist(answers: tuple) -> None:
     read, case = answers
+    taught = Taught(case, 2000, "train")
     oracle, copyist = (
-        code_length(UniformMotion(), read["truth"], case, read[who], 0, 2000) for who in ("oracle", "nearest case")
+        {s.name: s for s in copying_scores(UniformMotion(), read["truth"], read[who], taught)}
+        for who in ("oracle", "nearest case")
     )
-    assert oracle.shorter_by > 1000
-    assert copyist.shorter_by < -1000
+    assert oracle["bits that the law saves"].low > 25
+    assert copyist["bits that the law saves"].high < -25
+    assert abs(oracle["pull towards the taught range"].value) < 0.02
+    fast = read["truth"].factors[:, 1] > 4
+    assert np.nanmean(np.array(copyist["pull towards the taught range"].values)[fast]) > 0.8
+    assert copyist["speed off the truth"].n > 20
+    assert oracle["bimodality"].n == 0  # no gap was taught
+
+
+def test_heaps_in_a_taught_gap_are_found_by_the_region_alone() -> None:
+    truth = Split(UniformMotion(), "interpolation").trajectories(np.arange(200))
+    to_edges = np.where(truth.factors[:, 1] > 2.5, 3.0, 2.0) + np.random.default_rng(0).normal(0, 0.03, 200)
+    inside = np.abs(truth.factors[:, 1] - 2.5) < 0.5
+    pace = np.where(inside, to_edges, truth.factors[:, 1])
+    factors = np.concatenate([truth.factors[:, :1], pace[:, None], truth.factors[:, 2:]], 1)
+    split = UniformMotion().simulate(factors, truth.time)
+    found = [
+        {s.name: s for s in copying_scores(UniformMotion(), truth, moving, Taught(truth, 9, "gap-2-3"))}["bimodality"]
+        for moving in (truth, split)
+    ]
+    assert found[0].value < 0.65
+    assert found[1].value > 0.9
 
 
 def test_the_pull_towards_the_range_is_a_share_of_the_way() -> None:

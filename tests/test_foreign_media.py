@@ -72,6 +72,41 @@ def test_frame_k_carries_k_through_every_codec(count: int, tmp_path: Path) -> No
         assert counted(read_clip(path)) == list(range(count)), kind
 
 
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov"])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_films_of_a_phone_that_was_held_sideways_are_decoded_upright(name: str, turns: int, tmp_path: Path) -> None:
+    upright = np.full((5, 48, 32, 3), 60, np.uint8)
+    upright[:, 8:16, 4:12] = 220  # a mark in the upper left corner
+    held = np.rot90(upright, -turns, axes=(1, 2))
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = held.shape[1], held.shape[2], "yuv420p"
+        stream.set_display_rotation(90 * turns if turns < 3 else -90)
+        for frame in held:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())
+    with Decoder() as decoder:
+        film = decoder.read(tmp_path / name)
+    assert film.frames.shape == upright.shape
+    assert np.abs(film.frames.astype(int) - upright).mean() < 3
+
+
+def test_a_film_that_is_to_be_shown_aslant_is_refused(tmp_path: Path) -> None:
+    path = encode(tmp_path / "clip.mp4", counting(4), "libx264")
+    whole = path.read_bytes()
+    matrix = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+    assert matrix in whole
+    at = whole.rindex(matrix)  # the track's own, after the film's
+    path.write_bytes(
+        whole[:at] + struct.pack(">9i", 46341, 46341, 0, -46341, 46341, 0, 0, 0, 1 << 30) + whole[at + 36 :]
+    )
+    with Decoder() as decoder, pytest.raises(CorruptDataError, match="no quarter turn"):
+        decoder.read(path)
+    path.write_bytes(whole[:at] + struct.pack(">9i", -65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30) + whole[at + 36 :])
+    with Decoder() as decoder:  # a mirrored selfie
+        assert counted(decoder.read(path).frames[:, :, ::-1]) == [0, 1, 2, 3]
+
+
 def test_a_film_of_varying_rate_keeps_its_frames_and_its_clock(tmp_path: Path) -> None:
     ticks = np.cumsum([0, *np.random.default_rng(0).integers(10, 200, 30)]).tolist()
     for name in ("clip.mp4", "clip.webm"):

@@ -57,17 +57,47 @@ def filmed_by_pygame(folder: Path, gravity: float = GRAVITY, clips: int = 20, ba
         encode(folder / f"throw{number}.mp4", np.array(frames))
 
 
+def filmed_by_pymunk(folder: Path, clips: int = 20) -> None:
+    """Let pymunk step throws and draw them with its own debug drawing: outlines, spokes and its palette."""
+    os.environ["SDL_VIDEODRIVER"] = "dummy"
+    pygame, pymunk = pytest.importorskip("pygame"), pytest.importorskip("pymunk")
+    from pymunk import pygame_util
+
+    rng, scale, steps = np.random.default_rng(4), WIDTH / METRES, 20
+    folder.mkdir()
+    for number in range(clips):
+        space, surface = pymunk.Space(), pygame.Surface((WIDTH, HEIGHT))
+        space.gravity = (0.0, GRAVITY * scale)  # its pictures have y downwards
+        body = pymunk.Body(1.0, 1.0)
+        ball = pymunk.Circle(body, float(rng.integers(12, 18)))
+        (x, y), speed = thrown(rng, GRAVITY, 1)[0] * scale, rng.uniform(1.5, 4.0) * scale
+        body.position, body.velocity = (x, HEIGHT - y), (speed, 0.0)
+        space.add(body, ball)
+        frames, brush = [], pygame_util.DrawOptions(surface)
+        for _ in range(24):
+            surface.fill((255, 255, 255))
+            space.debug_draw(brush)
+            frames.append(pygame.surfarray.array3d(surface).swapaxes(0, 1).copy())
+            for _ in range(steps):
+                space.step(1 / FPS / steps)
+        encode(folder / f"throw{number}.mp4", np.array(frames))
+
+
 def scores_of(folder: Path) -> dict[str, dict[str, float]]:
     """Read a card's scores by name."""
     return {score["name"]: score for score in json.loads((folder / "scorecard.json").read_text())["scores"]}
 
 
 @pytest.mark.filterwarnings("ignore:.*avx2.*:RuntimeWarning")
-def test_a_new_user_weighs_pygame_films_by_the_readme(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("program", ["pygame", "pymunk"])
+def test_a_new_user_weighs_films_of_another_program_by_the_readme(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    filmed_by_pygame(tmp_path / "videos", backdrop="landscape")
+    if program == "pygame":
+        filmed_by_pygame(tmp_path / "videos", backdrop="landscape")
+    else:
+        filmed_by_pymunk(tmp_path / "videos")
     (line,) = [
         shlex.split(found, comments=True) for found in re.findall(r"^(cavendish measure videos .*)$", README, re.M)
     ]

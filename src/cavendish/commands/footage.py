@@ -15,6 +15,8 @@ from jaxtyping import Float, UInt8
 from cavendish.data.decoding import Decoder
 from cavendish.data.media import clips_in
 from cavendish.errors import BadInputError
+from cavendish.measure import Score
+from cavendish.measure.appearance import appearance_scores, camera_motion
 from cavendish.motion import Trajectory, World
 from cavendish.readout import Reader
 from cavendish.readout.palette import Colours, flatten, grounds_of, hexes, in_order, learn_colours, reduced
@@ -115,7 +117,22 @@ def scale_of(scene: Scene, footage: Footage, fps: float | None, world: float | N
     return Scale(World(width, width * aspect), even / even[-1] * span, length, clock)
 
 
-def read(scene: Scene, footage: Footage, scale: Scale, colours: Colours | None, look: Reader) -> tuple[Trajectory, str]:
+@dataclass(frozen=True)
+class Seen:
+    """Tracks, the palette in words, and the films on the one ground on which they were read."""
+
+    tracks: Trajectory
+    palette: str
+    films: tuple[UInt8[np.ndarray, "t h w c"], ...]
+    ground: UInt8[np.ndarray, " c"]
+
+    def looks(self, scene: Scene, frame: World, raw: Footage) -> list[Score]:
+        """Ask whether bodies keep their looks, and, of the films as they came, whether the scenery rests."""
+        bodies = appearance_scores(scene, self.tracks, frame, self.films, self.ground)
+        return [*bodies, camera_motion(raw.films, self.tracks, frame)]
+
+
+def read(scene: Scene, footage: Footage, scale: Scale, colours: Colours | None, look: Reader) -> Seen:
     """Find the bodies in every clip, with the scene's colours if they fit, else with learnt ones; say with which."""
     frame = World(scale.frame.width * footage.kept[0], scale.frame.height * footage.kept[1])
     own = replace(look, world=frame)
@@ -124,15 +141,15 @@ def read(scene: Scene, footage: Footage, scale: Scale, colours: Colours | None, 
         rivals = len(np.unique(look.colours, axis=0)) < scene.bodies  # looks of which a clip shows some
         lost = np.asarray(seen.lost.all(-1) if rivals else seen.lost)
         if min(lost.mean(), lost[:, :3].mean()) <= BLIND:
-            return seen, "the scene's own"
+            return Seen(seen, "the scene's own", footage.films, look.background)
     grounds = grounds_of(footage.films)
     learnt = colours or learn_colours(footage.films, grounds, scene.bodies)
     if colours is None:
         learnt = replace(learnt, bodies=in_order(learnt.bodies, look.colours))
-    plain = np.stack([flatten(film, ground, learnt) for film, ground in zip(footage.films, grounds, strict=True)])
-    seen = Reader(learnt.bodies, learnt.ground, frame).read(plain, scale.time)
+    plain = tuple(flatten(film, ground, learnt) for film, ground in zip(footage.films, grounds, strict=True))
+    seen = Reader(learnt.bodies, learnt.ground, frame).read(np.stack(plain), scale.time)
     how = "as told" if colours is not None else "learnt from what moves"
-    return seen, f"{how}: {hexes(learnt.bodies)} on {hexes(learnt.ground[None])}"
+    return Seen(seen, f"{how}: {hexes(learnt.bodies)} on {hexes(learnt.ground[None])}", plain, learnt.ground)
 
 
 def _familiar(footage: Footage, look: Reader) -> bool:

@@ -17,10 +17,11 @@ from cavendish.commands.footage import Footage, Scale, load, read, scale_of
 from cavendish.data import Split
 from cavendish.data.kit import check_answers, check_names, read_kit
 from cavendish.data.media import clips_in
-from cavendish.data.states import read_states
+from cavendish.data.states import read_actions, read_states
 from cavendish.errors import BadInputError
 from cavendish.measure import Score, scorecard
 from cavendish.measure.discovery import NO_LAW, discover
+from cavendish.measure.lag import action_lag
 from cavendish.measure.unscaled import in_frame, in_units, unscaled
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
@@ -117,8 +118,12 @@ def _answers(scene: Scene, options: Options) -> tuple[Footage, Trajectory]:
 
 
 def _states(options: Options) -> Trajectory | None:
-    path = options.states or options.videos / "states.npz"
+    path = _states_path(options)
     return read_states(path) if options.states is not None or path.is_file() else None
+
+
+def _states_path(options: Options) -> Path:
+    return options.states or options.videos / "states.npz"
 
 
 def _colours(names: tuple[str, ...], scene: Scene) -> Colours | None:
@@ -144,18 +149,27 @@ def _by_truth(scene: Scene, footage: Footage, options: Options, colours: Colours
     if abs(aspect - 1) > 0.01:
         raise BadInputError(f"{footage.paths[0]}: frames of {footage.size[1]} x {footage.size[0]} do not fit the world")
     scale = Scale(scene.world, truth.time, ("m", 1.0), ("s", 1.0))
-    seen, palette = read(scene, footage, scale, colours, Reader.of(scene.draw(truth)))
-    seen = replace(lift(scene, truth, seen), factors=truth.factors)
-    return Weighed(seen, scale, scorecard(scene, truth, seen).scores, palette)
+    found = read(scene, footage, scale, colours, Reader.of(scene.draw(truth)))
+    seen = replace(lift(scene, truth, found.tracks), factors=truth.factors)
+    scores = scorecard(scene, truth, seen).scores
+    if scene.space == 2:
+        scores = (*scores, *found.looks(scene, scene.world, footage))
+    pressed = read_actions(_states_path(options), scene) if options.kit is None else None
+    if pressed is not None and isinstance(scene, Playable):
+        scores = (*scores, action_lag(scene, truth, pressed, seen))
+    return Weighed(seen, scale, scores, found.palette)
 
 
 def _by_law(scene: Scene, footage: Footage, options: Options, colours: Colours | None) -> Weighed:
     """Ask what needs no truth, in whatever units are known."""
     scale = scale_of(scene, footage, options.fps, options.world)
     example = scene.draw(Split(scene).trajectories(np.array([0])))  # type: ignore[arg-type]
-    seen, palette = read(scene, footage, scale, colours, Reader.of(example))
-    scores = tuple(in_units(score, scale.length, scale.clock) for score in unscaled(scene, seen, scale.frame))
-    return Weighed(seen, scale, scores, palette)
+    found = read(scene, footage, scale, colours, Reader.of(example))
+    asked = unscaled(scene, found.tracks, scale.frame)
+    if scene.space == 2:
+        asked = (*asked, *found.looks(scene, scale.frame, footage))
+    scores = tuple(in_units(score, scale.length, scale.clock) for score in asked)
+    return Weighed(found.tracks, scale, scores, found.palette)
 
 
 def _law(scene: Scene, weighed: Weighed) -> dict[str, Any]:

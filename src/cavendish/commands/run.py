@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cavendish.commands.options import DEFAULT_ROOT, DEFAULT_STUDY, parse_with_study
-from cavendish.report import verdict_table, write_report
+from cavendish.report import law_lines, verdict_table, write_report
 from cavendish.studies import run
 
 
@@ -27,4 +27,6 @@ def main(arguments: list[str]) -> None:
     folder = run(study, options.out, console)
     page = write_report([folder], folder / "report.html")
     console.print(verdict_table(folder))
+    for line in law_lines(folder):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)

@@ -118,7 +118,7 @@ def _video(file: BinaryIO, limits: dict[str, float]) -> Iterator[Frame]:
             raise RefusedError(f"frames of {context.width} x {context.height} exceed {limits['pixels']:g} pixels")
         context.options = {"max_pixels": most["max_pixels"], "err_detect": "explode"}
         context.thread_count = 1
-        packets = frames = 0
+        packets, frames, matrix = 0, 0, None
         for packet in container.demux(stream):
             packets += packet.size > 0 and not packet.is_discard
             if packet.is_corrupt:
@@ -127,12 +127,30 @@ def _video(file: BinaryIO, limits: dict[str, float]) -> Iterator[Frame]:
                 if frame.is_corrupt:
                     raise RefusedError(f"frame {frames} is damaged")
                 clock = -1.0 if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
-                yield clock, -1.0, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                if not frames:  # asked once: a frame whose side data were looked at is not freed at once
+                    told: Any = frame.side_data.get("DISPLAYMATRIX")
+                    matrix = None if told is None else np.frombuffer(bytes(told), np.int32)
+                yield clock, -1.0, _upright(picture, matrix)
                 frames += 1
         listed = stream.frames if "mp4" in container.format.name else 0  # AVI also lists empty moments
         declared = max(packets, listed)
         if frames < declared:
             raise RefusedError(f"only {frames} of {declared} frames are there")
+
+
+def _upright(
+    picture: np.ndarray[Any, np.dtype[np.uint8]], matrix: np.ndarray[Any, np.dtype[np.int32]] | None
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Turn or mirror a frame as its display matrix says: (x, y) -> (a x + c y, b x + d y), y down, 16.16."""
+    if matrix is None:
+        return picture
+    a, b, _, c, d = (round(value / 65536, 3) for value in matrix[:5].tolist())
+    if (abs(a), abs(b), abs(c), abs(d)) == (0, 1, 1, 0):
+        picture, a, d = picture.swapaxes(0, 1), c, b
+    elif (abs(a), abs(b), abs(c), abs(d)) != (1, 0, 0, 1):
+        raise RefusedError("is to be shown at an angle that is no quarter turn")
+    return picture[:: 1 if d > 0 else -1, :: 1 if a > 0 else -1]
 
 
 def _animation(file: BinaryIO, limits: dict[str, float]) -> Iterator[Frame]:

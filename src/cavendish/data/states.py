@@ -54,3 +54,16 @@ def read_states(path: Path) -> Trajectory:
         raise CorruptDataError(f"{path}: angle is {angle.shape}, expected {position.shape[:-1]}, finite")
     ones = np.ones(position.shape[:-1])
     return Trajectory(time, position, arrays["velocity"], arrays["radius"], ones, arrays["factors"], angle)
+
+
+def read_actions(path: Path, scene: Scene) -> Float[np.ndarray, "b t a"] | None:
+    """Read the buttons that were pressed; none where the scene has no buttons or the file tells of none."""
+    if not isinstance(scene, Playable):
+        return None
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        actions, shape = stored.get("actions"), stored["position"].shape[:2]
+    if actions is None:
+        return None
+    if actions.shape != (*shape, 1) or not np.isin(actions, np.arange(len(scene.controls))).all():
+        raise CorruptDataError(f"{path}: actions are {actions.shape}, expected numbers of buttons {(*shape, 1)}")
+    return np.asarray(actions.astype(float))

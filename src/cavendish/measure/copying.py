@@ -4,15 +4,17 @@ For every clip, with time-mean velocities u (truth), c (nearest training clip) a
     index = |v - u| / (|v - u| + |v - c|):     0 follows the truth, 1 follows the training case.
 It says something only where truth and case differ, |u - c| > 0.1 m/s: outside the training range.
     pull towards the range   slope of (v - u) on (nearest taught speed - u): 0 free, 1 held fast
-    code length     bits for the imagined places to within a millimetre, told as misses sigma of the law's roll-out
-                    from the context, with P constants, or of the nearest training case, by number (Rissanen 1978):
-                    N log2(sigma sqrt(2 pi e) / mm) + P / 2 log2 N,     N log2(...) + clips log2(cases)
+    code length     bits for the N imagined places of all clips to within a millimetre, as normal misses d of rms
+                    sigma from the law's roll-out from the context, with P constants, or from the nearest training
+                    case, named by its number (Rissanen 1978):
+                    sum log2(sigma sqrt(2 pi) / mm) + d^2 / (2 sigma^2 ln 2),  + P / 2 log2 N  or  + clips log2(cases)
     bimodality      inside a gap of taught speeds: b = (skewness^2 + 1) / kurtosis of where in the gap imagined
                     speeds lie; 5/9 is a flat spread, more is two heaps at the ends (SAS; Pfister et al. 2013)
     conflict        of two attributes taught together and asked apart, which one is kept: a matrix of probabilities
                     with Wilson intervals (Kang et al. 2024, section 5: colour > size > velocity > shape)
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -20,15 +22,56 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
+from cavendish.measure.discovery import reference
 from cavendish.measure.motion import mean_velocity, scored_frames
 from cavendish.measure.score import Score, score
 from cavendish.motion import Metres, Trajectory
-from cavendish.scenes import Scene
+from cavendish.scenes import AttributeConflict, Factor, Scene
 from cavendish.scenes.attribute_conflict import LOOKS
 
 APART = 0.1  # m/s
 GRAIN: Metres = 1e-3
 KEPT = 0.15  # share by which size or speed may be off and still be kept
+OFF = "speed off the truth"
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a pupil could copy from: the nearest training clip of every clip, of how many, and the region taught."""
+
+    case: Trajectory
+    cases: int
+    region: str
+
+
+def copying_scores(scene: Scene, truth: Trajectory, imagined: Trajectory, taught: Taught) -> list[Score]:
+    """Ask everything about copying that a scene has an answer to; a question without one has n = 0."""
+    known = reference(scene) if scene.space == imagined.position.shape[-1] else None
+    law, case = code_lengths(scene, truth, imagined, taught, 0 if known is None else len(known[1].theta))
+    made = [score("bits that the law saves", "bit", case - law)]
+    speed = next((f for f in scene.factors if f.name == "velocity"), None)
+    if speed is not None and scene.bodies == 1:
+        made += _speed_scores(scene, speed, truth, imagined, taught.region)
+    if isinstance(scene, AttributeConflict):
+        kept = attribute_conflict(truth, imagined, scene.context)
+        made += [Score(f"{k.attribute} kept", "", k.share, k.low, k.high, k.n, len(truth.position), ()) for k in kept]
+    return made
+
+
+def _speed_scores(scene: Scene, speed: Factor, truth: Trajectory, imagined: Trajectory, region: str) -> list[Score]:
+    """Ask whether speeds are drawn to the taught ones; only where the mean true speed is the factor itself."""
+    u, v = (mean_velocity(scene, truth, moving)[:, 0, 0] for moving in (truth, imagined))
+    asked = truth.factors[:, scene.factors.index(speed)]
+    same = np.isclose(np.abs(u), asked, rtol=1e-3)
+    found = np.where(same, v * np.sign(u), np.nan)
+    taught = sorted(speed.intervals(region))
+    gaps = [(low, high) for (_, low), (high, _) in itertools.pairwise(taught) if high > low]
+    place = [(found[(asked > low) & (asked < high)] - low) / (high - low) for low, high in gaps]
+    return [
+        score(OFF, "m/s", found - asked),
+        pull_towards_range(asked, found, (taught[0][0], taught[-1][1])),
+        bimodality(np.concatenate([*place, np.zeros(0)]), (0.0, 1.0)),
+    ]
 
 
 def case_index(scene: Scene, truth: Trajectory, case: Trajectory, imagined: Trajectory) -> Score:
@@ -59,34 +102,23 @@ def pull_towards_range(
     return score("pull towards the taught range", "", moved)
 
 
-@dataclass(frozen=True)
-class CodeLength:
-    """Bits to write imagined places down, in two ways."""
-
-    law: float
-    cases: float
-
-    @property
-    def shorter_by(self) -> float:
-        """Return how many bits the law saves; negative where copying explains more."""
-        return self.cases - self.law
-
-
-def code_length(
-    scene: Scene, truth: Trajectory, case: Trajectory, imagined: Trajectory, constants: int, cases: int
-) -> CodeLength:
-    """Write imagined places down as misses of the law's roll-out from the same context, or of the nearest case's."""
+def code_lengths(
+    scene: Scene, truth: Trajectory, imagined: Trajectory, taught: Taught, constants: int
+) -> tuple[Float[np.ndarray, " b"], Float[np.ndarray, " b"]]:
+    """Return each clip's bits, told as misses of the law's roll-out from the same context, or of the nearest case's."""
+    case = taught.case
     seen = scored_frames(scene, truth) & ~imagined.lost & ~case.lost
+    numbers = 2.0 * seen.sum((1, 2))
     if not seen.any():
-        return CodeLength(math.nan, math.nan)
-    numbers, clips = 2 * int(seen.sum()), int(seen.any((1, 2)).sum())
-    by_law, by_case = (float(np.sqrt(((imagined.position - t.position)[seen] ** 2).mean())) for t in (truth, case))
-    law = numbers * _bits(by_law) + 0.5 * constants * math.log2(numbers)
-    return CodeLength(law, numbers * _bits(by_case) + clips * math.log2(cases))
-
-
-def _bits(spread: Metres) -> float:
-    return math.log2(max(spread, GRAIN) * math.sqrt(2 * math.pi * math.e) / GRAIN)
+        return np.full(len(numbers), np.nan), np.full(len(numbers), np.nan)
+    parts = 0.5 * constants * math.log2(numbers.sum()) * numbers / numbers.sum(), math.log2(taught.cases)
+    told = []
+    for moving, beside in zip((truth, case), parts, strict=True):
+        square = np.where(seen, ((imagined.position - moving.position) ** 2).sum(-1), 0.0).sum((1, 2))
+        spread = max(math.sqrt(square.sum() / numbers.sum()), GRAIN)
+        bits = math.log2(spread * math.sqrt(2 * math.pi) / GRAIN) * numbers
+        told.append(np.where(numbers > 0, bits + square / (2 * spread**2 * math.log(2)) + beside, np.nan))
+    return told[0], told[1]
 
 
 def bimodality(imagined: Float[np.ndarray, " b"], gap: tuple[float, float]) -> Score:

@@ -1,4 +1,4 @@
-"""Before any law: is there a body at all, one of it, of one size, that moves, under a camera that does not?
+"""Before any law: is there a body at all, one of it, of one size, that moves? `appearance` asks the camera to rest.
 
 A body is judged if it is found and wholly in view for SHORTEST imagined frames, or should be. It is turned away if it
     vanishes    it is lost where its last two places, carried on, are well in view
@@ -10,7 +10,6 @@ A body is judged if it is found and wholly in view for SHORTEST imagined frames,
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
-from scipy import fft
 
 from cavendish.measure.score import Score, score
 from cavendish.measure.tracks import SHORTEST, typical
@@ -22,6 +21,7 @@ STILL: Metres = 0.05
 SINGLE = 0.6
 SWELLS = 0.25
 WELL_IN: Metres = 0.1
+SLIVER = 0.5
 
 
 def admitted(scene: Scene, moving: Trajectory) -> tuple[Bool[np.ndarray, "b n"], float]:
@@ -40,7 +40,8 @@ def admitted(scene: Scene, moving: Trajectory) -> tuple[Bool[np.ndarray, "b n"],
 
 def vanishing(scene: Scene, moving: Trajectory) -> Bool[np.ndarray, "b n"]:
     """Tell which bodies are lost where their last two places, carried on, are well in view."""
-    x = moving.position
+    sliver = moving.radius < SLIVER * typical(moving.radius)[:, None]  # what is left at a rim tells no place
+    x = np.where(sliver[..., None], np.nan, moving.position)
     carried = np.full_like(x, np.nan)
     carried[:, 2:] = 2 * x[:, 1:-1] - x[:, :-2]
     ahead = Trajectory(moving.time, carried, moving.velocity, _last_radius(moving), moving.confidence, moving.factors)
@@ -96,35 +97,6 @@ def area_drift(scene: Scene, truth: Trajectory, imagined: Trajectory) -> Score:
     drift = np.abs((1 + swelling(scene, imagined)) ** 2 - 1)
     present = (in_view(scene.draw(truth)).sum(1) >= SHORTEST) & ~imagined.lost.all(1)
     return score("area drift", "", _share(np.where(present, drift, 0.0), present))
-
-
-def camera_motion(
-    frames: Shaped[np.ndarray, "b t h w c"], background: Shaped[np.ndarray, " c"], metres_per_pixel: Metres
-) -> Score:
-    """Mean shift of the scenery from the first frame to the last, by phase correlation (Kuglin and Hines 1975).
-
-    Coloured pixels count as bodies and are painted over; a scene without scenery gives no answer (n = 0).
-    """
-    shifts = []
-    for film in frames:
-        first, last = (_scenery(film[k], background) for k in (0, -1))
-        if min(first.std(), last.std()) < 1.0:
-            shifts.append(float("nan"))
-            continue
-        a, b = fft.fft2(first - first.mean()), fft.fft2(last - last.mean())
-        cross = a * np.conj(b)
-        peak = np.abs(fft.ifft2(cross / np.maximum(np.abs(cross), 1e-9)))
-        at = np.array(np.unravel_index(int(peak.argmax()), peak.shape))
-        size = np.array(peak.shape)
-        shifts.append(float(np.hypot(*(at - size * (at > size // 2)))) * metres_per_pixel)
-    return score("camera motion", "m", np.array(shifts))
-
-
-def _scenery(frame: Shaped[np.ndarray, "h w c"], background: Shaped[np.ndarray, " c"]) -> Float[np.ndarray, "h w"]:
-    values = frame.astype(float)
-    coloured = np.ptp(values, axis=-1) > 40
-    values[coloured] = background
-    return np.asarray(values.mean(-1))
 
 
 def _last_radius(moving: Trajectory) -> Float[np.ndarray, "b t n"]:

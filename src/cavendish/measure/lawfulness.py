@@ -46,13 +46,13 @@ def law_scores(scene: Scene, truth: Trajectory, imagined: Trajectory, noise: Met
         np.add.at(count, tracks.clip, spent)
         rms = np.where((count > 0) & np.isfinite(square), np.sqrt(square / np.maximum(count, 1)), np.nan)
     made = [score("law residual", "m", rms), score("law residual / reader noise", "", rms / noise)]
-    names = _constant_names(law.structure, true_parts(law, fit), fit.theta)
+    names, signs = _constant_names(law.structure, true_parts(law, fit), fit.theta)
     judged = np.unique(tracks.clip)
     own = fitted(law.structure, tracks, fit.theta) if names and len(judged) >= 3 else None
     for k, name in enumerate(names):
         values = np.full(clips, np.nan)
         if own is not None:
-            values[judged] = own.pseudo[:, k] - fit.theta[k]
+            values[judged] = signs[k] * (own.pseudo[:, k] - fit.theta[k])
         made.append(score(name, "", values))
     return made
 
@@ -96,15 +96,18 @@ def contact_scores(scene: Scene, truth: Trajectory, imagined: Trajectory) -> lis
 
 def _constant_names(
     structure: Structure, parts: dict[tuple[int, object], tuple[str, float]], theta: Float[np.ndarray, " p"]
-) -> list[str]:
-    names = []
+) -> tuple[list[str], list[float]]:
+    """Name what stands before every term as the law does, with the sign that turns its number into that."""
+    names, signs = [], []
     for value, term in zip(theta, structure.terms, strict=False):
         row, feature = next((row, part) for row, part in enumerate(term) if part != 0)
         symbol = parts[row, feature][0]
-        sign = -1 if symbol.startswith("-") else 1
+        sign = -1.0 if symbol.startswith("-") else 1.0
+        signs.append(sign)
         along = f" along {'xy'[row]}" if len(term) > 1 and not structure.central else ""
         names.append(f"{symbol.removeprefix('-')}{along} off {sign * value:.4g}")
-    return names + ([f"p off {theta[-1]:.4g}"] if structure.central else [])
+    power = [f"p off {theta[-1]:.4g}"] if structure.central else []
+    return names + power, signs + [1.0] * len(power)
 
 
 def _changes(

@@ -1,12 +1,12 @@
 """Scores on disk: one JSON file that a report, a table or a stranger can recompute from and compare."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cavendish.artefact import read_json, verify_folder
-from cavendish.codec import from_json, to_json
+from cavendish.codec import LATER, from_json
 from cavendish.errors import BadInputError
+from cavendish.measure.discovery import Discovery
 from cavendish.measure.score import Score
 
 MODEL = "model"
@@ -20,6 +20,7 @@ class Entry:
     who: str
     scores: tuple[Score, ...]
     copying: Score
+    law: Discovery | None = field(default=None, metadata=LATER)  # what its motion obeys
 
     def __getitem__(self, name: str) -> Score:
         """Find a score by its name."""
@@ -40,19 +41,28 @@ class RegionResult:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a model or a control answers to questions that are asked once per study."""
+
+    who: str
+    scores: tuple[Score, ...]
+
+    def __getitem__(self, name: str) -> Score:
+        """Find a score by its name."""
+        return next(score for score in self.scores if score.name == name)
+
+
+@dataclass(frozen=True)
 class Results:
-    """All regions of one study."""
+    """All regions of one study, and what was asked once."""
 
     regions: tuple[RegionResult, ...]
+    symmetries: tuple[Answers, ...] = field(default=(), metadata=LATER)
+    surprise: tuple[Answers, ...] = field(default=(), metadata=LATER)
 
     def of(self, region: str) -> RegionResult:
         """Find a region's scores."""
         return next(result for result in self.regions if result.region == region)
-
-
-def results_json(regions: Iterable[RegionResult]) -> object:
-    """Return what the results file holds."""
-    return to_json(Results(tuple(regions)))
 
 
 def read_results(run: Path) -> Results:

@@ -5,7 +5,7 @@ interval for bias and skew. A clip for which the question has no answer is NaN a
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -31,6 +31,10 @@ class Score:
     n: int  # clips scored
     clips: int  # clips asked
     values: tuple[float, ...]  # per clip, NaN where not scored
+
+    def named(self, name: str) -> "Score":
+        """Return the same answer under another name."""
+        return replace(self, name=name)
 
 
 @runtime_checkable

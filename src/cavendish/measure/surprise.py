@@ -20,12 +20,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cavendish.data import Split
+from cavendish.data import Picture, Split
 from cavendish.errors import unknown
 from cavendish.measure.score import CONFIDENCE, RESAMPLES, Score, score
 from cavendish.motion import Scenery, Trajectory
 from cavendish.render import render
-from cavendish.scenes import AnyScene, BouncingBall, Collision, Occlusion, Parabola, Scene, UniformMotion
+from cavendish.scenes import AnyScene, BouncingBall, Collision, Occlusion, Parabola, Playable, Scene, UniformMotion
 from cavendish.scenes.collision import speeds_after
 from cavendish.scenes.flight import fly_and_part
 from cavendish.scenes.looks import in_view
@@ -59,9 +59,7 @@ class Preference:
     """How well possible and impossible are told apart."""
 
     accuracy: Score
-    auroc: float
-    low: float
-    high: float
+    auroc: Score
 
 
 def matched_pairs(kind: str, count: int, seed: int = 0) -> Pairs:
@@ -69,13 +67,27 @@ def matched_pairs(kind: str, count: int, seed: int = 0) -> Pairs:
     if kind not in KINDS:
         raise unknown("kind of violation", kind, KINDS)
     scene, spoil = KINDS[kind]
-    truth = Split(scene, "interpolation", count, seed).trajectories(np.arange(count))
-    films = [render(scene.draw(moving), SIDE, SIDE) for moving in (truth, spoil(truth, scene))]
+    return twins(Split(scene, "interpolation", count, seed, Picture(SIDE, SIDE)), spoil, count)
+
+
+def twins(split: Split, spoil: "Spoil", count: int) -> Pairs:
+    """Film the first clips of a split and what is spoilt of them."""
+    scene, picture = split.scene, split.picture
+    truth = split.trajectories(np.arange(count))
+    films = [render(scene.draw(moving), picture.height, picture.width) for moving in (truth, spoil(truth, scene))]
     differs = (films[0] != films[1]).any((2, 3, 4))
     told = differs.any(1) & ~differs[:, : scene.context].any(1)
     time = torch.from_numpy(truth.time).float()
     possible, impossible = (Clip(torch.from_numpy(film[told]), time, scene.world) for film in films)
     return Pairs(possible, impossible, differs[told].argmax(1))
+
+
+def kinds_of(scene: Scene) -> dict[str, "Spoil"]:
+    """Return the violations that a scene allows: those made for it, and what any body in a plane may do wrong."""
+    if scene.space != 2 or isinstance(scene, Playable):
+        return {}
+    own = {kind: spoil for kind, (made_for, spoil) in KINDS.items() if type(made_for) is type(scene)}
+    return own if any("permanence" in kind for kind in own) else dict(ANYBODY) | own
 
 
 def preference(model: Surprised, pairs: Pairs, generator: torch.Generator) -> Preference:
@@ -92,7 +104,8 @@ def preference(model: Surprised, pairs: Pairs, generator: torch.Generator) -> Pr
     rng, n = np.random.default_rng(0), len(wins)
     picks = [rng.integers(n, size=n) for _ in range(RESAMPLES)]
     low, high = np.quantile([wins[np.ix_(k, k)].mean() for k in picks], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Preference(score("accuracy", "", np.diag(wins)), float(wins.mean()), float(low), float(high))
+    auroc = Score("AUROC", "", float(wins.mean()), float(low), float(high), n, n, tuple(wins.mean(1).tolist()))
+    return Preference(score("accuracy", "", np.diag(wins)), auroc)
 
 
 @final
@@ -185,12 +198,14 @@ def _through(truth: Trajectory, scene: Scene) -> Trajectory:
 def _heavier(truth: Trajectory, scene: Scene) -> Trajectory:
     late = np.maximum(truth.time - truth.time[scene.context], 0.0)
     moved = truth.position.copy()
-    moved[..., 0, 1] -= 0.5 * (OTHER_GRAVITY - 1) * Parabola().gravity * late**2
+    assert isinstance(scene, Parabola)
+    moved[..., 0, 1] -= 0.5 * (OTHER_GRAVITY - 1) * scene.gravity * late**2
     return replace(truth, position=moved)
 
 
 def _duller(truth: Trajectory, scene: Scene) -> Trajectory:
-    return BouncingBall(restitution=OTHER_RESTITUTION).simulate(truth.factors, truth.time)
+    assert isinstance(scene, BouncingBall)
+    return replace(scene, restitution=OTHER_RESTITUTION).simulate(truth.factors, truth.time)
 
 
 def _swapped(truth: Trajectory, scene: Scene) -> Trajectory:
@@ -214,6 +229,7 @@ def _moment(truth: Trajectory, scene: Scene) -> Int[np.ndarray, " b"]:
 
 
 Spoil = Callable[[Trajectory, Scene], Trajectory]
+ANYBODY: Mapping[str, Spoil] = {"permanence": _vanish, "continuity": _leap, "inertia": _swerve}
 KINDS: Mapping[str, tuple[AnyScene, Spoil]] = {
     "permanence": (UniformMotion(), _vanish),
     "permanence, occluded": (Occlusion(), _vanish),

@@ -45,13 +45,19 @@ def fit_probe(features: Float[np.ndarray, "*b k"], target: Float[np.ndarray, "*b
     return Probe(weight, y.mean(0) - mean @ weight)
 
 
-def choose_probe(features: Float[np.ndarray, "b t k"], target: Float[np.ndarray, "b t q"]) -> Probe:
-    """Fit a probe with the penalty that carries over best from one half of the clips to the other."""
-    errors = [
-        ((fit_probe(features[::2], target[::2], penalty).read(features[1::2]) - target[1::2]) ** 2).mean()
-        for penalty in PENALTIES
-    ]
-    return fit_probe(features, target, float(PENALTIES[np.argmin(errors)]))
+def choose_probe(
+    features: Float[np.ndarray, "b t k"],
+    target: Float[np.ndarray, "b t q"],
+    counted: Bool[np.ndarray, "b t"] | None = None,
+) -> Probe:
+    """Fit a probe with the penalty that carries over best from one half of the clips to the other.
+
+    Frames that are not counted are left out.
+    """
+    told = np.ones(features.shape[:2], bool) if counted is None else counted
+    (x0, y0), (x1, y1) = ((features[k::2][told[k::2]], target[k::2][told[k::2]]) for k in (0, 1))
+    errors = [((fit_probe(x0, y0, penalty).read(x1) - y1) ** 2).mean() for penalty in PENALTIES]
+    return fit_probe(features[told], target[told], float(PENALTIES[np.argmin(errors)]))
 
 
 @final

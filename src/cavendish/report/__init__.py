@@ -1,5 +1,5 @@
 """Result files -> tables, figures and one self-contained page."""
 
-from cavendish.report.page import verdict_table, write_report
+from cavendish.report.page import law_lines, verdict_table, write_report
 
-__all__ = ["verdict_table", "write_report"]
+__all__ = ["law_lines", "verdict_table", "write_report"]

@@ -3,6 +3,12 @@
 The signature is the SHA-256 of the card's canonical JSON (keys sorted, no spaces) without the field `signature`,
 and, given a secret key, the HMAC-SHA-256 of that digest (RFC 2104). A verifier checks three things: the digest, that
 every mean and interval follows from the values per clip, and, where the films are at hand, their hashes.
+
+What that proves: the digest alone, that nothing was altered by accident or by hand without hashing anew, which anybody
+can; the HMAC, that whoever holds the same secret made or approved the card: it convinces only those who share the
+secret, and not a third party, for whom either of them could have written it. Neither proves that the films came from
+the model that is named, nor that no other films were left out. The remedy for that is the films' hashes and the
+measurement itself, which gives the same numbers again.
 """
 
 import base64

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -85,6 +85,26 @@ def curves(named: Sequence[tuple[str, Factor, list[CurvePoint], list[CurvePoint]
             axes.grid(axis="y", alpha=0.25)
         panels[0].set_ylabel("velocity error x [m/s]")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        return _svg(figure)
+
+
+def attraction(factor: Factor, region: str, lines: Mapping[str, Sequence[CurvePoint]]) -> str:
+    """Show signed misses over a factor, with the taught ranges shaded: 0 is the law."""
+    with mpl.rc_context(THEME):
+        figure = Figure((7.6, 3.0), layout="constrained")
+        axes = figure.add_subplot()
+        for low, high in factor.intervals(region):
+            axes.axvspan(low, high, color="#e9eef5", zorder=0)
+        axes.axhline(0, color=INK, lw=0.8)
+        for who, points in lines.items():
+            told, style = [p for p in points if p.error.n], STYLES[who]
+            x, y = [p.middle for p in told], [p.error.value for p in told]
+            axes.vlines(x, [p.error.low for p in told], [p.error.high for p in told], color=style["color"], lw=1.6)
+            axes.plot(x, y, style["marker"] + "-", color=style["color"], lw=0.8, ms=5.5, label=who)
+        axes.set_xlabel(f"{factor.name} [{factor.unit}]")
+        axes.set_ylabel(f"imagined - true [{factor.unit}]")
+        axes.grid(axis="y", alpha=0.25)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         return _svg(figure)
 
 

@@ -12,14 +12,26 @@ from rich.table import Table
 
 from cavendish.artefact import commit_file, read_json
 from cavendish.errors import BadInputError
+from cavendish.measure.copying import OFF
+from cavendish.measure.discovery import Discovery
 from cavendish.measure.distance import CurvePoint, error_curve
 from cavendish.measure.results import MODEL, RESULTS, Results, read_results
 from cavendish.measure.score import Score
+from cavendish.measure.statistics import paired
 from cavendish.measure.verdict import HEADLINE, INSIDE, Verdict, judge
-from cavendish.report.figures import comparison, curves, training_curve
+from cavendish.report.figures import attraction, comparison, curves, training_curve
 from cavendish.report.films import Film, films
 from cavendish.scenes import SCENES, Factor, Scene
 from cavendish.training.log import read_log
+
+
+@dataclass(frozen=True)
+class LawFound:
+    """A law, and where and of whom it was read."""
+
+    region: str
+    who: str
+    law: Discovery
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,12 @@ class RunFiles:
     def verdict(self) -> Verdict:
         """Return the judgement on this run."""
         return judge(self.results)
+
+    @property
+    def laws(self) -> list[LawFound]:
+        """Return every law that was read, region by region."""
+        entries = [(region.region, entry) for region in self.results.regions for entry in region.entries]
+        return [LawFound(region, entry.who, entry.law) for region, entry in entries if entry.law is not None]
 
     def headline(self, region: str) -> str:
         """Return the model's headline score of a region, or a dash where it was not weighed there."""
@@ -84,6 +102,9 @@ def write_report(folders: list[Path], page: Path) -> Path:
         model=MODEL,
         comparison=comparison(first.results, HEADLINE),
         curves=curves(_curves(first)),
+        laws=first.laws,
+        pull=_pull(first),
+        ahead=_ahead(first.results),
         training=training_curve(log),
         films=_films(first),
         study=json.dumps(first.study, indent=1),
@@ -126,13 +147,48 @@ def _curves(run: RunFiles) -> list[tuple[str, Factor, list[CurvePoint], list[Cur
         number, factor = next((k, f) for k, f in enumerate(run.scene.factors) if outside in f.ranges)
         used = [INSIDE, outside]
         values = np.concatenate([_factors(run.folder, region)[:, number] for region in used])
-        lines = [error_curve(factor, values, _joined(run.results, used, who)) for who in (MODEL, "nearest case")]
+        lines = [
+            error_curve(factor, values, _joined(run.results, used, who, HEADLINE)) for who in (MODEL, "nearest case")
+        ]
         made.append((factor.name.replace("_", " "), factor, lines[0], lines[1]))
     return made
 
 
-def _joined(results: Results, regions: list[str], who: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    return np.concatenate([np.array(results.of(region).of(who)[HEADLINE].values) for region in regions])
+def _pull(run: RunFiles) -> str:
+    """Draw how far speeds are off the truth over the true speed, inside and outside the taught range."""
+    used = [r.region for r in run.results.regions if r.region == INSIDE or r.region.startswith("ood-velocity")]
+    places = [k for k, factor in enumerate(run.scene.factors) if factor.name == "velocity"]
+    asked = [s.name for s in run.results.regions[0].of(MODEL).scores if s.name == OFF]
+    if not (used and places and asked):
+        return ""
+    values = np.concatenate([_factors(run.folder, region)[:, places[0]] for region in used])
+    lines = {who: _joined(run.results, used, who, OFF) for who in (MODEL, "nearest case")}
+    speed, region = run.scene.factors[places[0]], run.study["data"]["region"]
+    return attraction(speed, region, {who: error_curve(speed, values, line) for who, line in lines.items()})
+
+
+def _ahead(results: Results) -> str:
+    """Say which violations the model tells better than every baseline, pair by pair."""
+    said = []
+    for score in results.surprise[0].scores if results.surprise else ():
+        if score.name.endswith("accuracy"):
+            best = [paired(score, other[score.name]).low for other in results.surprise[1:]]
+            said += [score.name.removesuffix(", accuracy")] if min(best) > 0 else []
+    return f"Ahead of every baseline, pair by pair (95 %): {'; '.join(said) or 'none'}."
+
+
+def law_lines(folder: Path) -> list[str]:
+    """Write the law that the model's imagination obeys inside the taught ranges, beside the true one."""
+    found = [f for f in read_run(folder).laws if f.who == MODEL]
+    return [f"law it obeys in {f.region}: {f.law.printed_law} ({f.law.verdict})" for f in found] + [
+        f"true law: {f.law.true_law}" for f in found[:1]
+    ]
+
+
+def _joined(
+    results: Results, regions: list[str], who: str, name: str
+) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    return np.concatenate([np.array(results.of(region).of(who)[name].values) for region in regions])
 
 
 def _factors(folder: Path, region: str) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":

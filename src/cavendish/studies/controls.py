@@ -106,6 +106,12 @@ class NearestCase:
         return _imagined(torch.from_numpy(_film(self.scene, case, context)), case, context)
 
 
+def reader_of(split: Split) -> Reader:
+    """Return the reader of a split's pictures; it learns the colours and the scale, nothing else."""
+    drawing, backdrop = split.scene.draw(split.trajectories(np.array([0]))), split.picture.backdrop
+    return Reader.of(drawing if backdrop is None else backdrop.seen(drawing))
+
+
 def _state(
     place: Float[np.ndarray, "b t n d"], size: Float[np.ndarray, "b t n"], context: int
 ) -> Float[np.ndarray, "b k"]:

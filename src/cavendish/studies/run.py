@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from rich.console import Console
 from cavendish.artefact import commit_file, committed_folder, sole_writer
 from cavendish.codec import to_json
 from cavendish.errors import CorruptDataError
-from cavendish.measure.results import RESULTS, results_json
+from cavendish.measure.results import RESULTS, Results
+from cavendish.measure.verdict import INSIDE
 from cavendish.models import WorldModel
-from cavendish.studies.controls import NearestCase
+from cavendish.studies.controls import NearestCase, reader_of
+from cavendish.studies.marks import surprise_of, symmetries_of
 from cavendish.studies.study import Study, read_study
-from cavendish.studies.weigh import Weighed, reader_of, weigh
+from cavendish.studies.weigh import Weighed, weigh
 from cavendish.training import Run, load_trained, seeded, train
 from cavendish.training.machine import describe
 from cavendish.training.progress import watching
@@ -61,9 +64,12 @@ def measure(study: Study, folder: Path, model: WorldModel, stop: StopRequest, sa
         say(f"weigh {region}: {study.weighing.clips} clips, model and controls")
         weighed.append(weigh(study, region, model, cases))
         stop.check(f"after weighing {region}")
+    say("ask from elsewhere, and show impossible twins")
+    inside, clips = replace(study.data, region=INSIDE, seed=study.weighing.seed, flip=0.0), study.weighing.clips
+    turned, strange = symmetries_of(inside, model, cases, clips), surprise_of(inside, model, clips)
+    results = Results(tuple(w.result for w in weighed), turned, strange)
     with committed_folder(folder / RESULTS) as private:
-        content = json.dumps(results_json(w.result for w in weighed), indent=1)
-        (private / "scores.json").write_text(content)
+        (private / "scores.json").write_text(json.dumps(to_json(results), indent=1))
         for w in weighed:
             np.savez_compressed(private / f"{w.result.region}.npz", allow_pickle=False, **_arrays(w))
 

@@ -10,8 +10,7 @@ from cavendish.motion import Trajectory
 from cavendish.render import render
 from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
-from cavendish.studies.controls import Dreamer
-from cavendish.studies.weigh import reader_of
+from cavendish.studies.controls import Dreamer, reader_of
 from cavendish.training import seeded
 from cavendish.video import Clip
 

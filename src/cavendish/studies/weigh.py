@@ -7,17 +7,15 @@ import torch
 from jaxtyping import UInt8
 
 from cavendish.data import Split
-from cavendish.measure import scorecard
-from cavendish.measure.copying import case_index
-from cavendish.measure.results import MODEL, Entry, RegionResult
-from cavendish.measure.study_ruler import study_velocity_error
+from cavendish.measure.copying import Taught
+from cavendish.measure.results import MODEL, RegionResult
 from cavendish.motion import Trajectory
-from cavendish.readout import Reader
 from cavendish.readout.perspective import lift
 from cavendish.render import render
 from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
-from cavendish.studies.controls import Coast, Dreamer, Freeze, NearestCase, Oracle
+from cavendish.studies.controls import Coast, Dreamer, Freeze, NearestCase, Oracle, reader_of
+from cavendish.studies.marks import Exam, marked
 from cavendish.studies.study import Study
 from cavendish.training import seeded
 from cavendish.video import Clip, Imagined
@@ -34,12 +32,6 @@ class Weighed:
     truth: Trajectory
     readings: dict[str, Trajectory]  # the model and the controls, as read from their pictures
     films: dict[str, UInt8[np.ndarray, "b t h w c"]]  # the first few clips of truth and model
-
-
-def reader_of(split: Split) -> Reader:
-    """Return the reader of a split's pictures; it learns the colours and the scale, nothing else."""
-    drawing, backdrop = split.scene.draw(split.trajectories(np.array([0]))), split.picture.backdrop
-    return Reader.of(drawing if backdrop is None else backdrop.seen(drawing))
 
 
 def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weighed:
@@ -64,15 +56,9 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     for name, control in controls.items():
         pictures[name] = _frames(control.imagine(context, horizon, seeded(weighing.seed)))
         readings[name] = lift(scene, truth, reader.read(pictures[name], truth.time))
-    recalled = cases.recall(context)
-    entries = tuple(
-        Entry(
-            who,
-            (*scorecard(scene, truth, reading).scores, study_velocity_error(scene, truth, pictures[who])),
-            case_index(scene, truth, recalled, reading),
-        )
-        for who, reading in readings.items()
-    )
+    taught = Taught(cases.recall(context), len(cases.cases.position), data.region)
+    exam = Exam(split, truth, taught, None if clip.actions is None else clip.actions.double().numpy())
+    entries = tuple(marked(exam, who, reading, pictures[who]) for who, reading in readings.items())
     films = {"truth": clip.frames[:SHOWN].numpy(), MODEL: dreamt[:SHOWN]}
     return Weighed(RegionResult(region, noise, entries), truth, readings, films)
 
