@@ -16,6 +16,7 @@ from cavendish.render.polygons import polygon_share
 RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
 TURNS = 48  # angles tried before the fit, in one turn of a shape onto itself
 PICTURES_SPENT = 12  # pixels compared in one fit, in pictures: what spreads over half of one is no body
+LEAST_STIFFNESS = 0.1  # in a fit: what the pixels tell nothing about stays where it is
 RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
@@ -116,7 +117,7 @@ def fit(
                     for q in range(free):
                         normal[p, q] += slopes[p, i, j] * slopes[q, i, j]
         for p in range(free):
-            normal[p, p] += 1e-6 + 1e-3 * normal[p, p]
+            normal[p, p] += LEAST_STIFFNESS
         change = np.linalg.solve(normal, target)
         size, turn = 0.0, 0.5 / place[2]
         for p in range(free):
