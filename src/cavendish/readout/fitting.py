@@ -140,7 +140,10 @@ def best_turn(
     inside: Float[np.ndarray, "m d"],
     period: float,
 ) -> float:
-    """Return the angle at which points inside the outline meet the largest mean share."""
+    """Return the angle at which points inside the outline meet the largest mean share; what is hidden counts by half.
+
+    Else a bar would be laid across its neighbours, where nearly all of it is hidden and the rest fits by chance.
+    """
     height, width = share.shape
     best, most = 0.0, -1.0
     for turn in range(TURNS):
@@ -150,9 +153,10 @@ def best_turn(
         for m in range(len(inside)):
             j = int(place[0] + cosine * inside[m, 0] - sine * inside[m, 1])
             i = int((place[1] - sine * inside[m, 0] - cosine * inside[m, 1]) / aspect)
-            if 0 <= i < height and 0 <= j < width and hidden[i, j] < 0.25:
-                total += share[i, j]
-                count += 1
+            if 0 <= i < height and 0 <= j < width:
+                seen = hidden[i, j] < 0.25
+                total += share[i, j] if seen else 0.0
+                count += 1.0 if seen else 0.5
         if total / count > most:
             best, most = angle, total / count
     return best
