@@ -1,16 +1,21 @@
 """Is what happens in a film of many rigid bodies possible at all? Seven signs, no truth needed, no human rater.
 
 From what a reader found - place x, angle theta, extent r and confidence c of every body in every frame - and from the
-given frames, which tell what is there. With steps dx_k = x_k+1 - x_k and depths of overlap D (`contact`):
+given frames, which tell what is there. With steps dx_k = x_k+1 - x_k and depths of overlap D (`touching`):
     vanish        longest run of frames in which a body that was there is not found (behind no screen)
     appear        longest run of frames in which a body that was not there is found for sure, c > SURE
     teleport      max distance of dx_k from the segment between dx_k-1 and dx_k+1: one impact within a step stays on it
     split         max over frames, median of three, of |log(r / r_0)| + 1 - c: half of the colour is elsewhere
     pass through  max, median of three, of D between two bodies or a body and a wall
-    energy gain   max of min(E_k .. E_k+2) - max(E_k-3 .. E_k-1), E = energy of all moving bodies per mass, from steps
-    hover         max |a + g| of a parabola through four frames in which nothing is within REACH of the body
-Impacts lower the energy that is measured by steps, never raise it; friction and impacts lower the true one. A sign
-counts as abnormal above a limit that is calibrated on true films: the largest value there, and a margin.
+    energy gain   max over instants k and groups G of bodies that may meet in the two steps around k, of
+                  (min(E_k, E_k+1) - max(E_k-2, E_k-1)) / sqrt(sum m^2 (v^2 + SLOW^2)), E = energy of G from steps:
+                  how wrongly all speeds in G must have been read to explain the gain
+    hover         max |b . (x + g t^2 / 2)| over windows of 3 to 10 frames in which nothing is within REACH of the body,
+                  b = the bend k^2 - mean(k^2), normed to 1, so that noise counts the same in windows of any length
+Bodies that meet exchange energy but gain none; an impact lowers the energy that is measured by steps, never raises it.
+Whether bodies may meet between frames is told from their gaps and relative paths, those of the steps before and after
+included, because an impact shortens the path of its own step. A sign counts as abnormal above a limit that is
+calibrated on true films: the largest value there, and a margin.
 """
 
 from dataclasses import dataclass
@@ -227,7 +232,7 @@ def gyration(drawing: Drawing) -> Float[np.ndarray, " n"]:
 
 
 def _hover(seen: Trajectory, free: Bool[np.ndarray, "b t n"], gravity: float) -> Float[np.ndarray, " b"]:
-    """Look at windows of free flight of all lengths; the noise of the bend is that of one place, whatever the length."""
+    """Look at windows of free flight of many lengths; noise bends all of them by as much as it shifts one place."""
     fallen = seen.position + np.array([0.0, 0.5 * gravity]) * seen.time[:, None, None] ** 2
     largest = np.zeros(len(free))
     for length in RUNS:
