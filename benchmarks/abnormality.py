@@ -7,6 +7,7 @@ of the films on which the signs were developed. The five sizes of a fault start 
 90 %; a smaller sixth, below this floor, shows where the detector fails and is not counted.
     python benchmarks/abnormality.py            reads what is not read yet, measures, writes the page
     python benchmarks/abnormality.py read K N   reads every N-th part from the K-th, so that N processes share the work
+    python benchmarks/abnormality.py write      writes the page from what is read so far, and how much that is
 """
 
 import os
@@ -255,31 +256,36 @@ def plan() -> list[Part]:
     )
 
 
+def read_so_far(kind: str, size: float, seed: int, films: int) -> Signs:
+    """Measure the signs in all films of one kind that have been read."""
+    return gather([signs_of(part) for part in parts_of(kind, size, seed, films) if _file(part).exists()])
+
+
 def row_of(kind: str, limit: dict[str, float]) -> str:
     """Measure the power for one kind of fault; return its row of the table."""
     unit, five, below = SIZES[kind]
-    cells, total, least = {}, 0, "none"
+    cells, hits, films, least = {}, 0, 0, "none"
     for size in sorted((*five, *below), reverse=True):
-        raised = alarms(
-            gather([signs_of(part) for part in parts_of(kind, size, *(FAULTS if size in five else BELOW))]), limit
-        )
+        raised = alarms(read_so_far(kind, size, *(FAULTS if size in five else BELOW)), limit)
         found = np.any(list(raised.values()), axis=0)
-        total += int(found.sum()) if size in five else 0
+        if size in five:
+            hits, films = hits + int(found.sum()), films + len(found)
         least = f"{size:g} {unit}" if found.mean() >= 0.9 else least
         cells[size] = f"{size:g}: {found.mean():.2f} ({raised[kind].mean():.2f})"
-    shown = " | ".join([cells[below[0]] if below else "-", *(cells[size] for size in five)])
-    return f"| {kind} | {unit} | {shown} | {total}/{len(five) * FAULTS[1]} | **{least}** |"
+    shown = " | ".join(cells[size] for size in (*below, *five))
+    return f"| {kind} | {unit} | {shown} | {hits}/{films} | **{least}** |"
 
 
 def write() -> None:
     """Calibrate, test, and write the page."""
-    limit = limits(gather([signs_of(part) for part in parts_of("true", 0, *CALIBRATION)]))
-    cried = alarms(gather([signs_of(part) for part in parts_of("true", 0, *FRESH)]), limit)
+    true, fresh = (read_so_far("true", 0, *which) for which in (CALIBRATION, FRESH))
+    limit, count = limits(true), len(fresh["hover"])
+    cried = alarms(fresh, limit)
     false = int(np.any(list(cried.values()), axis=0).sum())
-    note = f"Calibrated on {CALIBRATION[1]:,} true films; {FAULTS[1]} films per fault and size. "
+    note = f"Calibrated on {len(true['hover']):,} true films. "
     note += "Cells: size: share found by any sign (share found as this kind)."
     head = ["# The abnormality detector", "", (__doc__ or "").strip(), "", note, ""]
-    head += [f"False alarms: **{false} of {FRESH[1]:,}** fresh true films.", ""]
+    head += [f"False alarms: **{false} of {count:,}** fresh true films.", ""]
     head += [
         "| fault | size | below the floor | 1 | 2 | 3 | 4 | 5 | found (1 to 5) | least found by 90 % |",
         "|" + "---|" * 10,
@@ -293,11 +299,12 @@ def write() -> None:
 
 
 def main() -> None:
-    """Read a share of the films, or all that is left and write the page."""
-    first, every = map(int, sys.argv[2:4]) if sys.argv[1:2] == ["read"] else (0, 1)
-    for part in plan()[first::every]:
+    """Read a share of the films, or write the page from what is read, or both."""
+    what = sys.argv[1:2]
+    first, every = map(int, sys.argv[2:4]) if what == ["read"] else (0, 1)
+    for part in plan()[first::every] if what != ["write"] else []:
         read(part)
-    if every == 1:
+    if what != ["read"]:
         write()
 
 
