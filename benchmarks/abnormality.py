@@ -90,7 +90,7 @@ def signs_of(part: Part) -> Signs:
         found = {name: stored[name] for name in READ}
     blank, time = np.zeros((BATCH, 0)), SCENE.clock()
     return signs(
-        drawing(), Trajectory(time=time, velocity=np.zeros_like(found["position"]), factors=blank, **found), ROOM
+        looks(), Trajectory(time=time, velocity=np.zeros_like(found["position"]), factors=blank, **found), ROOM
     )
 
 
