@@ -264,13 +264,18 @@ def read_so_far(kind: str, size: float, seed: int, films: int) -> Signs:
 def row_of(kind: str, limit: dict[str, float]) -> str:
     """Measure the power for one kind of fault; return its row of the table."""
     unit, five, below = SIZES[kind]
-    cells, hits, films, least = {}, 0, 0, "none"
+    cells, hits, films, least, reliable = {}, 0, 0, "none", True
     for size in sorted((*five, *below), reverse=True):
-        raised = alarms(read_so_far(kind, size, *(FAULTS if size in five else BELOW)), limit)
+        which = FAULTS if size in five else BELOW
+        if not any(_file(part).exists() for part in parts_of(kind, size, *which)):
+            cells[size] = f"{size:g}: not read"
+            continue
+        raised = alarms(read_so_far(kind, size, *which), limit)
         found = np.any(list(raised.values()), axis=0)
         if size in five:
             hits, films = hits + int(found.sum()), films + len(found)
-        least = f"{size:g} {unit}" if found.mean() >= 0.9 else least
+        reliable = reliable and found.mean() >= 0.9
+        least = f"{size:g} {unit}" if reliable else least
         cells[size] = f"{size:g}: {found.mean():.2f} ({raised[kind].mean():.2f})"
     shown = " | ".join(cells[size] for size in (*below, *five))
     return f"| {kind} | {unit} | {shown} | {hits}/{films} | **{least}** |"
@@ -283,6 +288,7 @@ def write() -> None:
     cried = alarms(fresh, limit)
     false = int(np.any(list(cried.values()), axis=0).sum())
     note = f"Calibrated on {len(true['hover']):,} true films. "
+    note += f"{sum(_file(part).exists() for part in plan())} of {len(plan())} batches of ten films are read. "
     note += "Cells: size: share found by any sign (share found as this kind)."
     head = ["# The abnormality detector", "", (__doc__ or "").strip(), "", note, ""]
     head += [f"False alarms: **{false} of {count:,}** fresh true films.", ""]
