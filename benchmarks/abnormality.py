@@ -293,7 +293,7 @@ def write() -> None:
     head = ["# The abnormality detector", "", (__doc__ or "").strip(), "", note, ""]
     head += [f"False alarms: **{false} of {count:,}** fresh true films.", ""]
     head += [
-        "| fault | size | below the floor | 1 | 2 | 3 | 4 | 5 | found (1 to 5) | least found by 90 % |",
+        "| fault | size | below the floor | 1 | 2 | 3 | 4 | 5 | found (1 to 5) | least from which 90 % are found |",
         "|" + "---|" * 10,
     ]
     rows = [row_of(kind, limit) for kind in SIZES]
