@@ -1,16 +1,21 @@
 """Is what happens in a film of many rigid bodies possible at all? Seven signs, no truth needed, no human rater.
 
 From what a reader found - place x, angle theta, extent r and confidence c of every body in every frame - and from the
-given frames, which tell what is there. With steps dx_k = x_k+1 - x_k and depths of overlap D (`contact`):
+given frames, which tell what is there. With steps dx_k = x_k+1 - x_k and depths of overlap D (`touching`):
     vanish        longest run of frames in which a body that was there is not found (behind no screen)
     appear        longest run of frames in which a body that was not there is found for sure, c > SURE
     teleport      max distance of dx_k from the segment between dx_k-1 and dx_k+1: one impact within a step stays on it
     split         max over frames, median of three, of |log(r / r_0)| + 1 - c: half of the colour is elsewhere
     pass through  max, median of three, of D between two bodies or a body and a wall
-    energy gain   max of min(E_k .. E_k+2) - max(E_k-3 .. E_k-1), E = energy of all moving bodies per mass, from steps
-    hover         max |a + g| of a parabola through four frames in which nothing is within REACH of the body
-Impacts lower the energy that is measured by steps, never raise it; friction and impacts lower the true one. A sign
-counts as abnormal above a limit that is calibrated on true films: the largest value there, and a margin.
+    energy gain   max over instants k and groups G of bodies that may meet in the two steps around k, of
+                  (min(E_k, E_k+1) - max(E_k-2, E_k-1)) / sqrt(sum m^2 (v^2 + SLOW^2)), E = energy of G from steps:
+                  how wrongly all speeds in G must have been read to explain the gain
+    hover         max |b . (x + g t^2 / 2)| over windows of 3 to 10 frames in which nothing is within REACH of the body,
+                  b = the bend k^2 - mean(k^2), normed to 1, so that noise counts the same in windows of any length
+Bodies that meet exchange energy but gain none; an impact lowers the energy that is measured by steps, never raises it.
+Whether bodies may meet between frames is told from their gaps and relative paths, those of the steps before and after
+included, because an impact shortens the path of its own step. A sign counts as abnormal above a limit that is
+calibrated on true films: the largest value there, and a margin.
 """
 
 from dataclasses import dataclass
@@ -28,14 +33,16 @@ SIGNS = {
     "teleport": "m",
     "split": "",
     "pass through": "m",
-    "energy gain": "J/kg",
-    "hover": "m/s^2",
+    "energy gain": "m/s",
+    "hover": "m",
 }
 REACH = 0.15  # m; a body with nothing nearer than this is in free flight
 SWEEP = 2.5  # reach of a long body in equal-area radii
 MARGIN = 1.25  # limit / largest value in the true films of the calibration
 SURE = 0.8  # confidence that every true body in view exceeds
-RUN = 4  # frames of free flight that make a parabola
+RUNS = range(3, 11)  # frames of free flight that make a parabola
+STEPS = 2  # before and after an instant, whose energies are compared
+SLOW = 0.5  # m/s; slower bodies are read no better
 Signs = dict[str, Float[np.ndarray, " b"]]
 
 
@@ -56,14 +63,15 @@ def signs(drawing: Drawing, seen: Trajectory, room: Room) -> Signs:
     hidden = _screened(drawing, seen)
     size = np.where(there, _median_over_time(seen.radius, found), np.nan)
     depth = _depths(drawing, seen, size, room)
-    free = _free(seen, size, depth) & found & there[:, None] & ~room.fixed
+    gaps = _gaps(seen, size, depth)
+    free = (gaps.min(-1) > REACH) & found & there[:, None] & ~room.fixed
     return {
         "vanish": _longest_run(~found & there[:, None] & ~hidden),
         "appear": _longest_run((seen.confidence > SURE) & ~there[:, None]),
         "teleport": _teleport(seen, there, room.gravity),
         "split": _split(seen, size),
         "pass through": _pass_through(depth, room.fixed),
-        "energy gain": _energy_gain(drawing, seen, size, room),
+        "energy gain": _energy_gain(drawing, seen, size, gaps[..., :-1] < REACH, room),
         "hover": _hover(seen, free, room.gravity),
     }
 
@@ -152,18 +160,21 @@ def _depths(
     return np.stack([depths(clip, outline, points, corners, box) for clip in place])
 
 
-def _free(
+def _gaps(
     seen: Trajectory, size: Float[np.ndarray, "b n"], depth: Float[np.ndarray, "b t n n_plus_one"]
-) -> Bool[np.ndarray, "b t n"]:
-    """Tell where nothing is so near that it could be met, even between two frames: gaps shrink by what both move."""
-    angle = np.zeros(seen.radius.shape) if seen.angle is None else np.nan_to_num(seen.angle)
-    moved = np.nan_to_num(np.linalg.norm(np.diff(seen.position, axis=1), axis=-1))
-    moved = moved + SWEEP * size[:, None] * np.abs(np.diff(angle, axis=1))
-    ends = np.pad(moved, ((0, 0), (1, 1), (0, 0)))
-    farther = np.nan_to_num(np.maximum(ends[:, 1:], ends[:, :-1]))
-    others = np.concatenate([farther, np.zeros_like(farther[..., :1])], -1)
-    nearest = (depth + 0.5 * (farther[..., None] + others[:, :, None])).max(-1)
-    return np.asarray(nearest < -REACH)
+) -> Float[np.ndarray, "b t n n_plus_one"]:
+    """Return lower bounds of the gaps around bodies, also between frames, where they shrink by relative motion."""
+    wall = np.zeros_like(seen.position[:, :, :1])
+    apart = seen.position[:, :, :, None] - np.concatenate([seen.position, wall], 2)[:, :, None]
+    path = np.nan_to_num(np.linalg.norm(np.diff(apart, axis=1), axis=-1))
+    if seen.angle is not None:
+        sweep = SWEEP * np.nan_to_num(size)[:, None] * np.abs(np.diff(np.nan_to_num(seen.angle), axis=1))
+        path = path + sweep[..., None] + np.concatenate([sweep, 0 * sweep[..., :1]], -1)[:, :, None]
+    path[:, 1:-1] = np.maximum(path[:, 1:-1], np.maximum(path[:, :-2], path[:, 2:]))  # an impact shortens its own step
+    between = np.pad(
+        0.5 * (path + depth[:, 1:] + depth[:, :-1]), ((0, 0), (1, 1), (0, 0), (0, 0)), constant_values=-np.inf
+    )
+    return np.asarray(-np.maximum(depth, np.maximum(between[:, 1:], between[:, :-1])))
 
 
 def _cover(outline: Float[np.ndarray, "v d"]) -> Float[np.ndarray, "m d"]:
@@ -181,21 +192,32 @@ def _pass_through(
 
 
 def _energy_gain(
-    drawing: Drawing, seen: Trajectory, size: Float[np.ndarray, "b n"], room: Room
+    drawing: Drawing, seen: Trajectory, size: Float[np.ndarray, "b n"], near: Bool[np.ndarray, "b t n n"], room: Room
 ) -> Float[np.ndarray, " b"]:
+    """Compare three steps after an instant with three before, group by group."""
     dt = np.diff(seen.time)[:, None]
     moving = ~room.fixed & np.isfinite(size)
-    mass = np.where(moving, np.pi * np.nan_to_num(size) ** 2, 0.0)[:, None]
-    speed = np.diff(seen.position, axis=1) / dt[..., None]
-    height = 0.5 * (seen.position[:, 1:, :, 1] + seen.position[:, :-1, :, 1])
-    energy = 0.5 * (speed**2).sum(-1) + room.gravity * height
+    mass = np.where(moving, np.pi * np.nan_to_num(size) ** 2, 0.0)
+    square = ((np.diff(seen.position, axis=1) / dt[..., None]) ** 2).sum(-1)
     if seen.angle is not None:
         turning = np.nan_to_num(np.diff(seen.angle, axis=1) / dt)
-        energy = energy + 0.5 * gyration(drawing) * np.nan_to_num(size)[:, None] ** 2 * turning**2
-    whole = np.where(moving[:, None], energy, 0.0)
-    total = (mass * whole).sum(-1) / np.maximum(mass.sum(-1), 1e-9)
-    windows = np.lib.stride_tricks.sliding_window_view(total, 3, axis=1)
-    return _largest(windows[:, 3:].min(-1) - windows[:, :-3].max(-1))
+        square = square + gyration(drawing) * np.nan_to_num(size)[:, None] ** 2 * turning**2
+    height = 0.5 * (seen.position[:, 1:, :, 1] + seen.position[:, :-1, :, 1])
+    energy = mass[:, None] * (0.5 * square + room.gravity * height)
+    linked = (near & moving[:, None, :, None] & moving[:, None, None]) | np.eye(mass.shape[-1], dtype=bool)
+    largest = np.zeros(len(mass))
+    for k in range(STEPS, energy.shape[1] - STEPS + 1):
+        group = linked[:, k].astype(float)
+        for _ in range(4):  # sixteen links join all bodies
+            group = np.minimum(group @ group, 1.0)
+        span = slice(k - STEPS, k + STEPS)
+        unknown = (group @ np.isnan(np.where(moving[:, None], energy, 0.0)[:, span]).any(1)[..., None])[..., 0] > 0
+        total = np.nan_to_num(energy[:, span]) @ np.swapaxes(group, 1, 2)
+        gain = total[:, STEPS:].min(1) - total[:, :STEPS].max(1)
+        fast = np.nan_to_num(square[:, span]).max(1) + SLOW**2
+        least = np.sqrt((group @ (mass**2 * fast)[..., None])[..., 0])
+        largest = np.maximum(largest, np.where(unknown | ~moving, 0.0, gain / np.maximum(least, 1e-9)).max(-1))
+    return largest
 
 
 def gyration(drawing: Drawing) -> Float[np.ndarray, " n"]:
@@ -210,11 +232,14 @@ def gyration(drawing: Drawing) -> Float[np.ndarray, " n"]:
 
 
 def _hover(seen: Trajectory, free: Bool[np.ndarray, "b t n"], gravity: float) -> Float[np.ndarray, " b"]:
-    """Fit parabolas to the windows of free flight; the weights of the bend are those of least squares."""
-    k = np.arange(RUN) - (RUN - 1) / 2
-    bend = k**2 - (k**2).mean()
-    bend = 2 * bend / (bend * k**2).sum() / float(np.median(np.diff(seen.time))) ** 2
-    windows = np.lib.stride_tricks.sliding_window_view(seen.position, RUN, axis=1)
-    flying = np.lib.stride_tricks.sliding_window_view(free, RUN, axis=1).all(-1)
-    off = (windows * bend).sum(-1) + np.array([0.0, gravity])
-    return _largest(np.where(flying, np.linalg.norm(off, axis=-1), 0.0))
+    """Look at windows of free flight of many lengths; noise bends all of them by as much as it shifts one place."""
+    fallen = seen.position + np.array([0.0, 0.5 * gravity]) * seen.time[:, None, None] ** 2
+    largest = np.zeros(len(free))
+    for length in RUNS:
+        k = np.arange(length) - (length - 1) / 2
+        bend = k**2 - (k**2).mean()
+        windows = np.lib.stride_tricks.sliding_window_view(fallen, length, axis=1)
+        flying = np.lib.stride_tricks.sliding_window_view(free, length, axis=1).all(-1)
+        off = np.linalg.norm((windows * bend).sum(-1) / np.linalg.norm(bend), axis=-1)
+        largest = np.maximum(largest, _largest(np.where(flying, off, 0.0)))
+    return largest

@@ -16,6 +16,7 @@ from cavendish.render.polygons import polygon_share
 RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
 TURNS = 48  # angles tried before the fit, in one turn of a shape onto itself
 PICTURES_SPENT = 12  # pixels compared in one fit, in pictures: what spreads over half of one is no body
+LEAST_STIFFNESS = 0.1  # in a fit: what the pixels tell nothing about stays where it is
 RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
@@ -116,7 +117,7 @@ def fit(
                     for q in range(free):
                         normal[p, q] += slopes[p, i, j] * slopes[q, i, j]
         for p in range(free):
-            normal[p, p] += 1e-6 + 1e-3 * normal[p, p]
+            normal[p, p] += LEAST_STIFFNESS
         change = np.linalg.solve(normal, target)
         size, turn = 0.0, 0.5 / place[2]
         for p in range(free):
@@ -139,7 +140,10 @@ def best_turn(
     inside: Float[np.ndarray, "m d"],
     period: float,
 ) -> float:
-    """Return the angle at which points inside the outline meet the largest mean share."""
+    """Return the angle at which points inside the outline meet the largest mean share; what is hidden counts by half.
+
+    Else a bar would be laid across its neighbours, where nearly all of it is hidden and the rest fits by chance.
+    """
     height, width = share.shape
     best, most = 0.0, -1.0
     for turn in range(TURNS):
@@ -149,9 +153,10 @@ def best_turn(
         for m in range(len(inside)):
             j = int(place[0] + cosine * inside[m, 0] - sine * inside[m, 1])
             i = int((place[1] - sine * inside[m, 0] - cosine * inside[m, 1]) / aspect)
-            if 0 <= i < height and 0 <= j < width and hidden[i, j] < 0.25:
-                total += share[i, j]
-                count += 1
+            if 0 <= i < height and 0 <= j < width:
+                seen = hidden[i, j] < 0.25
+                total += share[i, j] if seen else 0.0
+                count += 1.0 if seen else 0.5
         if total / count > most:
             best, most = angle, total / count
     return best
