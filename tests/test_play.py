@@ -636,8 +636,8 @@ def test_half_a_request_and_a_silent_player_are_ended() -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ([], "expected either a run folder or --scene"),
-        (["runs/x", "--scene", "pushable"], "expected either a run folder or --scene"),
+        ([], "expected a run folder, --pretrained or --scene"),
+        (["runs/x", "--scene", "pushable"], "expected a run folder, --pretrained or --scene"),
         (["--scene", "pushabel"], "did you mean 'pushable'"),
         (["--scene", "parabola"], "parabola has no buttons"),
         (["--scene", "pushable", "--side", "4000"], "side = 4000, expected 16 to 256"),

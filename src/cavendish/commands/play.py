@@ -19,6 +19,7 @@ from cavendish.play.session import Stage
 from cavendish.play.simulated import Simulated, beginning
 from cavendish.scenes import Playable, scene_named
 from cavendish.studies import load, read_study
+from cavendish.studies.pretrained import pretrained
 
 EXAMPLES = 6  # true beginnings from which the meaning of the buttons is learnt
 
@@ -29,6 +30,8 @@ class Options:
 
     run: tyro.conf.Positional[Path | None] = None
     """Run folder of a study whose world has buttons."""
+    pretrained: str | None = None
+    """Instead of a run: the name of a world that comes with the package."""
     scene: str | None = None
     """Instead of a run: a playable scene, played by the true simulator."""
     side: int = 64
@@ -48,12 +51,13 @@ class Options:
 def main(arguments: list[str]) -> None:
     """Serve until interrupted."""
     options = tyro.cli(Options, args=arguments, prog="cavendish play")
-    if (options.run is None) == (options.scene is None):
-        raise BadInputError("expected either a run folder or --scene")
+    if sum(source is not None for source in (options.run, options.pretrained, options.scene)) != 1:
+        raise BadInputError("expected a run folder, --pretrained or --scene; one of them")
     if options.players < 1 or not 0 <= options.port < 2**16:
         raise BadInputError(f"players = {options.players}, port = {options.port}, expected at least 1, and 0 to 65535")
     torch.set_num_threads(1)  # one small picture at a time: threads would cost more than they give
-    stage = _true(options.scene, options) if options.run is None else learnt(options.run, options.seed)
+    run = options.run if options.pretrained is None else pretrained(options.pretrained)
+    stage = _true(options.scene, options) if run is None else learnt(run, options.seed)
     address = Address(options.host, options.port, options.name)
     with suppress(KeyboardInterrupt):
         try:
@@ -86,11 +90,12 @@ def learnt(run: Path, seed: int) -> Stage:
     study, world = read_study(run), load(run)
     if not isinstance(world, PlayedWorld):
         raise BadInputError(f"{run}: a {type(world).__name__} has no buttons, expected a world that can be played")
-    scene = study.data.scene
+    data = study.data.lead
+    scene = data.scene
     if not isinstance(scene, Playable):
         raise BadInputError(f"{run}: {scene.name()} has no buttons, expected a playable scene")
-    truth = Simulated(scene, study.data.picture)
-    split = replace(study.data, region="interpolation", seed=seed, grid=())
+    truth = Simulated(scene, data.picture)
+    split = replace(data, region="interpolation", seed=seed, grid=())
     opening = partial(beginning, split)
     alike = likeness(world, truth, [opening(number) for number in range(EXAMPLES)])
     controls = tuple("" if true < 0 else scene.controls[true] for true in alike)

@@ -211,7 +211,8 @@ def _energy_gain(
         for _ in range(4):  # sixteen links join all bodies
             group = np.minimum(group @ group, 1.0)
         span = slice(k - STEPS, k + STEPS)
-        unknown = (group @ np.isnan(np.where(moving[:, None], energy, 0.0)[:, span]).any(1)[..., None])[..., 0] > 0
+        missing = np.isnan(np.where(moving[:, None], energy, 0.0)[:, span]).any(1).astype(float)
+        unknown = np.einsum("bij,bj->bi", group, missing) > 0
         total = np.nan_to_num(energy[:, span]) @ np.swapaxes(group, 1, 2)
         gain = total[:, STEPS:].min(1) - total[:, :STEPS].max(1)
         fast = np.nan_to_num(square[:, span]).max(1) + SLOW**2

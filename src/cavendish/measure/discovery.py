@@ -21,7 +21,7 @@ import numpy as np
 import sympy
 from jaxtyping import Bool, Float, Int
 
-from cavendish.errors import BadInputError, needs_extra
+from cavendish.errors import BadInputError
 from cavendish.measure.contacts import contact_law, landing_law, touched, touches
 from cavendish.measure.dynamics import (
     Structure,
@@ -185,10 +185,8 @@ def _voted(
     columns: Float[np.ndarray, "k l"], target: Float[np.ndarray, " k"], owner: Int[np.ndarray, " k"], threshold: float
 ) -> list[int]:
     """Return the terms that more than half of the sparse regressions on resampled clips keep."""
-    try:
-        from pysindy import STLSQ
-    except ImportError as error:
-        raise needs_extra("law discovery", "laws") from error
+    from pysindy import STLSQ
+
     rng, clips = np.random.default_rng(0), np.unique(owner)
     share = np.zeros(columns.shape[1])
     for _ in range(MODELS):

@@ -17,9 +17,9 @@ from cavendish.measure.playing import Steered, alignment, foresight, obedience, 
 from cavendish.measure.score import Score
 from cavendish.models import WorldModel
 from cavendish.studies.catalogue import GENIE_QUICK
+from cavendish.studies.controls import reader_of
 from cavendish.studies.experiment import Cell, Experiment
 from cavendish.studies.study import Study
-from cavendish.studies.weigh import reader_of
 from cavendish.training import seeded
 
 CLIPS, FRAMES, KNOWN = 64, 16, 4

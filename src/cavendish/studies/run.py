@@ -65,7 +65,7 @@ def measure(study: Study, folder: Path, model: WorldModel, stop: StopRequest, sa
         weighed.append(weigh(study, region, model, cases))
         stop.check(f"after weighing {region}")
     say("ask from elsewhere, and show impossible twins")
-    inside, clips = replace(study.data, region=INSIDE, seed=study.weighing.seed, flip=0.0), study.weighing.clips
+    inside, clips = replace(study.data.lead, region=INSIDE, seed=study.weighing.seed, flip=0.0), study.weighing.clips
     turned, strange = symmetries_of(inside, model, cases, clips), surprise_of(inside, model, clips)
     results = Results(tuple(w.result for w in weighed), turned, strange)
     with committed_folder(folder / RESULTS) as private:
