@@ -1,4 +1,4 @@
-"""Tracks and laws of a model without pixels: a linear probe, taught on true films alone, turns features into metres.
+"""Tracks and laws of a model without pixels: a probe, linear or curved, taught on true films alone, reads metres.
 
 From the features f of each frame, x and y of every body and its radius r are read by ridge regression on the frames
 in which all bodies are in view, and whether they are (1 or 0) on all frames:
@@ -8,7 +8,7 @@ the ruler's own; the law is read with that error as noise. What no linear probe 
 a ruler whose error bends with the place may bend a law: R^2 belongs beside every law that is read so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, final, runtime_checkable
 
@@ -20,7 +20,7 @@ from cavendish.data import Split
 from cavendish.errors import BadInputError
 from cavendish.measure.discovery import NOT_COMPARED, Discovery, discover
 from cavendish.motion import Metres, Trajectory
-from cavendish.readout.probe import Probe, choose_probe
+from cavendish.readout.probe import CurvedProbe, Probe, choose_probe
 from cavendish.readout.reader import differentiate
 from cavendish.scenes.looks import in_view
 from cavendish.video import Clip
@@ -42,8 +42,8 @@ class Encoder(Protocol):
 class FeatureReader:
     """Reads places and sizes out of features, and knows how well."""
 
-    places: Probe
-    presence: Probe
+    places: Probe | CurvedProbe
+    presence: Probe | CurvedProbe
     bodies: int
     explained: float  # R^2 of places on fresh clips
     error: Metres  # rms of one coordinate there
@@ -61,15 +61,20 @@ class FeatureReader:
         return Trajectory(time, position, velocity, values[2, ..., 0], confidence, np.zeros((len(position), 0)))
 
 
-def learn_to_read(split: Split, model: Encoder, clips: int) -> FeatureReader:
+Chooser = Callable[
+    [Float[np.ndarray, "b t k"], Float[np.ndarray, "b t q"], Bool[np.ndarray, "b t"]], Probe | CurvedProbe
+]
+
+
+def learn_to_read(split: Split, model: Encoder, clips: int, choose: Chooser = choose_probe) -> FeatureReader:
     """Teach a probe on true clips of a split, the taught region's, three of four; judge it on the fourth."""
     if clips < 2 * FRESH:
         raise BadInputError(f"clips = {clips}, expected at least {2 * FRESH} to teach a probe and to judge it")
     parts = list(_encoded(split, model, clips))
     features, target, shown = (np.concatenate([part[k] for part in parts]) for k in range(3))
     fresh = np.arange(clips) % FRESH == FRESH - 1
-    places = choose_probe(features[~fresh], target[~fresh], shown[~fresh])
-    presence = choose_probe(features[~fresh], shown[~fresh, :, None].astype(float))
+    places = choose(features[~fresh], target[~fresh], shown[~fresh])
+    presence = choose(features[~fresh], shown[~fresh, :, None].astype(float), np.ones_like(shown[~fresh]))
     told = shown[fresh]
     where = np.arange(target.shape[-1]) % 3 < 2  # x and y
     miss = (places.read(features[fresh][told]) - target[fresh][told])[:, where]

@@ -17,6 +17,7 @@ from cavendish.errors import BadInputError
 from cavendish.motion import Trajectory
 
 PENALTIES = np.logspace(-6, 3, 10)
+WAVES, LENGTHS = 384, (0.7, 2.0)  # lengths in units of the spread of all features together
 
 
 @final
@@ -54,10 +55,58 @@ def choose_probe(
 
     Frames that are not counted are left out.
     """
-    told = np.ones(features.shape[:2], bool) if counted is None else counted
-    (x0, y0), (x1, y1) = ((features[k::2][told[k::2]], target[k::2][told[k::2]]) for k in (0, 1))
-    errors = [((fit_probe(x0, y0, penalty).read(x1) - y1) ** 2).mean() for penalty in PENALTIES]
-    return fit_probe(features[told], target[told], float(PENALTIES[np.argmin(errors)]))
+    return _chosen(features, target, np.ones(features.shape[:2], bool) if counted is None else counted)[1]
+
+
+def _chosen(
+    features: Float[np.ndarray, "b t k"], target: Float[np.ndarray, "b t q"], counted: Bool[np.ndarray, "b t"]
+) -> tuple[float, Probe]:
+    """Return the error across the halves and the probe on all."""
+    (x, y), (fresh_x, fresh_y) = ((features[n::2][counted[n::2]], target[n::2][counted[n::2]]) for n in (0, 1))
+    errors = [((fit_probe(x, y, penalty).read(fresh_x) - fresh_y) ** 2).mean() for penalty in PENALTIES]
+    best = int(np.argmin(errors))
+    return float(errors[best]), fit_probe(features[counted], target[counted], float(PENALTIES[best]))
+
+
+@final
+@dataclass(frozen=True)
+class CurvedProbe:
+    """A linear map from features and random waves of them (Rahimi & Recht 2007) to quantities: it can compute a little.
+
+    f' -> (f', cos(f' F + phase)), with normal F / length: ridge regression with a Gaussian kernel of that length.
+    """
+
+    mean: Float[np.ndarray, " k"]
+    scale: Float[np.ndarray, " k"]
+    frequency: Float[np.ndarray, "k m"]
+    phase: Float[np.ndarray, " m"]
+    probe: Probe
+
+    def read(self, features: Float[np.ndarray, "*b k"]) -> Float[np.ndarray, "*b q"]:
+        """Read the quantities."""
+        return self.probe.read(_waved((features - self.mean) * self.scale, self.frequency, self.phase))
+
+
+def choose_curved_probe(
+    features: Float[np.ndarray, "b t k"], target: Float[np.ndarray, "b t q"], counted: Bool[np.ndarray, "b t"]
+) -> CurvedProbe:
+    """Fit a curved probe with the length and the penalty that carry over best."""
+    mean, spread = features[counted].mean(0), features[counted].std(0)
+    scale = np.where(spread > 1e-9 * max(float(spread.max()), 1e-30), 1 / np.maximum(spread, 1e-30), 0.0)
+    rng, width = np.random.default_rng(0), features.shape[-1]
+    normal, phase = rng.normal(size=(width, WAVES)), rng.uniform(0, 2 * np.pi, WAVES)
+    found = []
+    for length in LENGTHS:
+        frequency = normal / (length * width**0.5)
+        error, probe = _chosen(_waved((features - mean) * scale, frequency, phase), target, counted)
+        found.append((error, CurvedProbe(mean, scale, frequency, phase, probe)))
+    return min(found, key=lambda pair: pair[0])[1]
+
+
+def _waved(
+    features: Float[np.ndarray, "*b k"], frequency: Float[np.ndarray, "k m"], phase: Float[np.ndarray, " m"]
+) -> Float[np.ndarray, "*b q"]:
+    return np.concatenate([features, np.cos(features @ frequency + phase)], -1)
 
 
 @final

@@ -4,6 +4,7 @@ from cavendish.errors import unknown
 from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
 from cavendish.studies.genie_quick import GenieQuick
+from cavendish.studies.jepa_quick import JepaQuick
 from cavendish.studies.sora_features import SoraFeatures
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -13,6 +14,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieTokenizer(),
     GenieActionInjection(),
     GenieScaling(),
+    JepaQuick(),
 )
 
 

@@ -18,6 +18,7 @@ from cavendish.measure.verdict import INSIDE
 from cavendish.models import WorldModel
 from cavendish.studies.controls import NearestCase, reader_of
 from cavendish.studies.marks import surprise_of, symmetries_of
+from cavendish.studies.sighted import sighted
 from cavendish.studies.study import Study, read_study
 from cavendish.studies.weigh import Weighed, weigh
 from cavendish.training import Run, load_trained, seeded, train
@@ -59,14 +60,14 @@ def load(folder: Path) -> WorldModel:
 def measure(study: Study, folder: Path, model: WorldModel, stop: StopRequest, say: Callable[[str], None]) -> None:
     """Weigh a model on every region and commit the results in one piece."""
     cases = NearestCase(study.data.lead, study.weighing.cases, reader_of(study.data.lead))
-    weighed = []
+    dreamer, weighed = sighted(study.data.lead, model), []
     for region in study.weighing.regions:
         say(f"weigh {region}: {study.weighing.clips} clips, model and controls")
-        weighed.append(weigh(study, region, model, cases))
+        weighed.append(weigh(study, region, dreamer, cases))
         stop.check(f"after weighing {region}")
     say("ask from elsewhere, and show impossible twins")
     inside, clips = replace(study.data.lead, region=INSIDE, seed=study.weighing.seed, flip=0.0), study.weighing.clips
-    turned, strange = symmetries_of(inside, model, cases, clips), surprise_of(inside, model, clips)
+    turned, strange = symmetries_of(inside, dreamer, cases, clips), surprise_of(inside, dreamer, clips)
     results = Results(tuple(w.result for w in weighed), turned, strange)
     with committed_folder(folder / RESULTS) as private:
         (private / "scores.json").write_text(json.dumps(to_json(results), indent=1))

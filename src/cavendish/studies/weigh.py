@@ -16,6 +16,7 @@ from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
 from cavendish.studies.controls import Coast, Dreamer, Freeze, NearestCase, Oracle, reader_of
 from cavendish.studies.marks import Exam, marked
+from cavendish.studies.sighted import Retold, Sighted
 from cavendish.studies.study import Study
 from cavendish.training import seeded
 from cavendish.video import Clip, Imagined
@@ -47,8 +48,9 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     pictures = {MODEL: dreamt}
     readings = {MODEL: lift(scene, truth, reader.read(dreamt, truth.time))}
     noise = picture_noise(scene, truth, readings[MODEL], dreamt)
+    oracle = Oracle(scene, truth, noise)
     controls: dict[str, Dreamer] = {
-        "oracle": Oracle(scene, truth, noise),
+        "oracle": Retold(model, oracle) if isinstance(model, Sighted) else oracle,
         "coast": Coast(scene, reader),
         "freeze": Freeze(),
         "nearest case": cases,

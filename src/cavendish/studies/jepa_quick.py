@@ -1,0 +1,147 @@
+"""Does a predictive embedding learn uniform motion and a pushed ball, without collapse, in minutes on two cores?
+
+Asked of every trained model, on fresh clips of the training region that no probe has seen, where the ball is in view:
+    effective rank of z_t and of the state, beside the degrees of freedom of the world (its varying factors);
+    R^2 of place and speed read by linear and by curved probes (the worse axis of those that vary);
+    the probe's own rms error on true films, and its error after 4 and 16 frames of free running, on the same frames;
+    how much better one step is foretold than by a copy, and than without being told the buttons.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from cavendish.data import Picture, Split
+from cavendish.errors import BadInputError
+from cavendish.measure.score import Score, score
+from cavendish.models import JepaConfig, WorldModel
+from cavendish.models.jepa import Jepa, Sigreg, effective_rank
+from cavendish.readout import choose_curved_probe, choose_probe
+from cavendish.scenes import AnyScene, Pushable, UniformMotion
+from cavendish.scenes.looks import in_view
+from cavendish.studies.experiment import Cell, Experiment
+from cavendish.studies.study import Study, Weighing
+from cavendish.training import TrainingConfig, seeded
+from cavendish.video import Clip
+
+LESSONS, FRESH = 300, 100  # clips
+FAR = (4, 16)  # frames of free running
+QUICK = TrainingConfig(steps=1200, batch=16, rate=1.5e-3)
+GUARD = Sigreg(weight=0.02)
+
+
+@final
+@dataclass(frozen=True)
+class Seen:
+    """True clips as a model sees them."""
+
+    clip: Clip
+    state: Float[np.ndarray, "b t k"]
+    asked: Bool[np.ndarray, "b t"]  # the ball is in view, and the state has its whole history
+    place: Float[np.ndarray, "b t d"]
+    speed: Float[np.ndarray, "b t d"]
+
+
+@final
+class JepaQuick(Experiment):
+    """The first exam of a predictive embedding."""
+
+    name: ClassVar = "jepa-quick"
+    question: ClassVar = "does prediction in abstract space learn to move a ball, without collapse?"
+
+    def presets(self) -> dict[str, tuple[Cell, ...]]:
+        """Train on one world after the other; a larger machine takes longer and three seeds."""
+        quick = tuple(Cell(study.data.lead.scene.name(), study) for study in (_free(QUICK), _pushed(QUICK)))
+        longer = TrainingConfig(steps=12_000, batch=32, rate=1.5e-3)
+        seeds = [(study, seed) for study in (_free(longer), _pushed(longer)) for seed in range(3)]
+        laptop = tuple(
+            Cell(s.data.scene.name(), Study(s.name, s.data, s.model, s.training, s.weighing, n)) for s, n in seeds
+        )
+        return {"quick": quick, "laptop": laptop}
+
+    def ask(self, study: Study, model: WorldModel) -> tuple[Score, ...]:
+        """Fit probes on clips of the training region, and judge them and the dreams on others."""
+        if not isinstance(model, Jepa):
+            raise BadInputError(f"{self.name} asks predictive embeddings, got {type(model).__name__}")
+        taught, fresh = (_seen(study.data.lead, model, seed, n) for seed, n in ((1, LESSONS), (2, FRESH)))
+        latent = torch.from_numpy(fresh.state[..., : model.config.latent])
+        free = sum(bool(np.ptp(column) > 1e-9) for column in fresh.clip.trajectory.factors.T)  # type: ignore[union-attr]
+        free += 2 * bool(model.config.buttons)  # a pushed ball starts at rest, and has two speeds later
+        scores = [
+            _figure("degrees of freedom", free),
+            _figure("effective rank of z", effective_rank(latent)),
+            _figure("effective rank of the state", effective_rank(torch.from_numpy(fresh.state))),
+            _figure("least spread of z", float(latent.flatten(0, 1).std(0).min())),
+        ]
+        for kind, choose in (("linear", choose_probe), ("curved", choose_curved_probe)):
+            for what in ("place", "speed"):
+                probe = choose(taught.state, getattr(taught, what), taught.asked)
+                truth = getattr(fresh, what)[fresh.asked]
+                scores.append(_figure(f"R2 of {what}, {kind} probe", _explained(probe.read(fresh.state), truth, fresh)))
+            place = choose(taught.state, taught.place, taught.asked)
+            context = study.data.lead.scene.context
+            dream = model.steer(fresh.clip.first(context), _steered(fresh.clip, model), fresh.asked.shape[1] - context)
+            assert dream.features is not None
+            dreamt = place.read(dream.features.double().numpy())
+            for far in FAR:
+                k = context + far - 1
+                who = [("own error", place.read(fresh.state)), ("free running error", dreamt)]
+                errors = [np.where(fresh.asked[:, k], _miss(read[:, k], fresh.place[:, k]), np.nan) for _, read in who]
+                scores += [
+                    score(f"{name} at {far}, {kind} probe", "m", error)
+                    for (name, _), error in zip(who, errors, strict=True)
+                ]
+        return (*scores, *_steps(model, fresh.clip))
+
+
+def _free(training: TrainingConfig) -> Study:
+    return _study("jepa-uniform", UniformMotion(), JepaConfig(latent=6, window=20, guard=GUARD), training)
+
+
+def _pushed(training: TrainingConfig) -> Study:
+    model = JepaConfig(latent=6, window=20, buttons=len(Pushable.controls), guard=GUARD)
+    return _study("jepa-pushable", Pushable(), model, training)
+
+
+def _study(name: str, scene: AnyScene, model: JepaConfig, training: TrainingConfig) -> Study:
+    data = Split(scene, size=3_000_000, picture=Picture(32, 32))
+    return Study(name, data, model, training, Weighing(("interpolation",)))
+
+
+def _seen(data: Split, model: Jepa, seed: int, count: int) -> Seen:
+    clip = Split(data.scene, data.region, count, data.seed + seed, data.picture).clips(np.arange(count))
+    truth = clip.trajectory
+    assert truth is not None
+    asked = np.asarray(in_view(data.scene.draw(truth)).all(-1))
+    asked[:, : model.config.history] = False
+    return Seen(clip, model.encode(clip).double().numpy(), asked, truth.position[:, :, 0], truth.velocity[:, :, 0])
+
+
+def _steered(clip: Clip, model: Jepa) -> torch.Tensor | None:
+    return clip.actions if model.config.buttons else None
+
+
+def _explained(read: Float[np.ndarray, "b t d"], truth: Float[np.ndarray, "n d"], fresh: Seen) -> float:
+    square, variance = ((read[fresh.asked] - truth) ** 2).mean(0), truth.var(0)
+    moving = variance > 1e-9
+    return float((1 - square[moving] / variance[moving]).min())
+
+
+def _miss(read: Float[np.ndarray, "b d"], truth: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " b"]:
+    return np.asarray(np.linalg.norm(read - truth, axis=-1))
+
+
+@torch.no_grad()
+def _steps(model: Jepa, clip: Clip) -> tuple[Score, ...]:
+    """Return the errors of a single step as the training log tells them, as shares of a copy's error."""
+    _, figures = model.loss(clip, seeded(0))
+    shares = {name: figures[name] / figures["copied"] for name in figures if "_step" in name}
+    return tuple(_figure(f"{name.replace('_', ' ')} / copy", value) for name, value in shares.items())
+
+
+def _figure(name: str, value: float) -> Score:
+    """Make a score of one number about all clips together, without an interval."""
+    return Score(name, "", value, float("nan"), float("nan"), 1, 1, (value,))
