@@ -58,7 +58,7 @@ class JepaQuick(Experiment):
         longer = TrainingConfig(steps=12_000, batch=32, rate=1.5e-3)
         seeds = [(study, seed) for study in (_free(longer), _pushed(longer)) for seed in range(3)]
         laptop = tuple(
-            Cell(s.data.scene.name(), Study(s.name, s.data, s.model, s.training, s.weighing, n)) for s, n in seeds
+            Cell(s.data.lead.scene.name(), Study(s.name, s.data, s.model, s.training, s.weighing, n)) for s, n in seeds
         )
         return {"quick": quick, "laptop": laptop}
 

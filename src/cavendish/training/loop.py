@@ -151,9 +151,12 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
 
 def _batch(split: Split | Blend, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
     clips = split.batches(step, batch)
-    if device.type == "cpu":
-        return clips
-    return tuple(Clip(clip.frames.to(device), clip.time.to(device), clip.world, told=clip.told) for clip in clips)
+    return clips if device.type == "cpu" else tuple(_moved(clip, device) for clip in clips)
+
+
+def _moved(clip: Clip, device: torch.device) -> Clip:
+    pressed = None if clip.actions is None else clip.actions.to(device)
+    return replace(clip, frames=clip.frames.to(device), time=clip.time.to(device), trajectory=None, actions=pressed)
 
 
 def _device(model: Learner) -> torch.device:
