@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cavendish.cli import COMMANDS, call
-from cavendish.studies import STUDIES
+from cavendish.studies import STUDIES, pretrained
+from cavendish.studies.experiments import EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -30,7 +31,8 @@ def test_readme_commands_run(line: str, tmp_path: Path, monkeypatch: pytest.Monk
 def test_readme_names_only_commands_studies_and_targets_that_exist() -> None:
     named = {words[1] for words in map(str.split, SHELL) if words and words[0] == "cavendish"}
     assert named <= set(COMMANDS)
-    assert set(re.findall(r"\b\w+-quick\b", README)) <= set(STUDIES)
+    known = {*STUDIES, *(experiment.name for experiment in EXPERIMENTS), *pretrained.names()}
+    assert set(re.findall(r"\b[a-z][a-z-]*-quick\b", README)) <= known
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"`?make (\w+)", README)) <= targets
 

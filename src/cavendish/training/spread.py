@@ -70,7 +70,7 @@ class Spread:
             units: list[nn.Module] = [*blocks, work]
             for unit in units:
                 fully_shard(unit)
-            register_fsdp_forward_method(work, "loss")
+            register_fsdp_forward_method(work, "loss_together")
         return work
 
 
