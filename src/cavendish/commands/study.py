@@ -1,6 +1,7 @@
 """`cavendish study NAME --preset quick`: a whole experiment, from its grid of trainings to its table."""
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -57,17 +58,20 @@ def page(experiment: Experiment, preset: str, rows: tuple[Row, ...]) -> str:
 
 def markdown(rows: tuple[Row, ...]) -> str:
     """Lay answers out as in the terminal, in markdown."""
-    lines = [("", *(row.name for row in rows)), ("---",) * (len(rows) + 1)]
-    for number, score in enumerate(rows[0].scores):
-        unit = f" [{score.unit}]" if score.unit else ""
-        lines.append((score.name + unit, *(interval_text(row.scores[number]) for row in rows)))
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    head = [("", *(row.name for row in rows)), ("---",) * (len(rows) + 1)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (*head, *_lines(rows)))
 
 
 def table(title: str, rows: tuple[Row, ...]) -> Table:
     """Lay answers out with a line per score and a column per row of the experiment."""
     shown = Table("", *(row.name for row in rows), title=title)
+    for line in _lines(rows):
+        shown.add_row(*line)
+    return shown
+
+
+def _lines(rows: tuple[Row, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield a score's name and unit, and what every row says of it."""
     for number, score in enumerate(rows[0].scores):
         unit = f" [{score.unit}]" if score.unit else ""
-        shown.add_row(score.name + unit, *(interval_text(row.scores[number]) for row in rows))
-    return shown
+        yield score.name + unit, *(interval_text(row.scores[number]) for row in rows)

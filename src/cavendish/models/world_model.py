@@ -6,6 +6,7 @@ because they know nothing but this interface.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cavendish.video import Clip, Imagined
+
+
+@contextmanager
+def parameters_from(generator: torch.Generator) -> Iterator[None]:
+    """Let fresh parameters be drawn from a generator; the process's own random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.set_rng_state(generator.get_state())
+        yield
 
 
 class Learner(nn.Module, ABC):

@@ -29,8 +29,6 @@ from cavendish.studies.run import learn, open_run
 from cavendish.studies.study import Study
 from cavendish.training.signals import StopRequest
 
-PRESETS = ("quick", "laptop", "h100", "paper")
-
 
 @final
 @dataclass(frozen=True)

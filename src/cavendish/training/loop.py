@@ -93,7 +93,7 @@ def load_trained(model: WorldModel, folder: Path) -> None:
 def paced(config: TrainingConfig, pace: Pace) -> TrainingConfig:
     """Give a stage its own number of steps, batch and rate."""
     steps, batch = (
-        max(1, round(whole * factor)) for whole, factor in ((config.steps, pace.steps), (config.batch, pace.batch))
+        max(1, round(total * factor)) for total, factor in ((config.steps, pace.steps), (config.batch, pace.batch))
     )
     return replace(config, steps=steps, batch=batch, rate=config.rate * pace.rate)
 

@@ -8,7 +8,6 @@ whose derivative is taken along the line by central differences (k = -EPS, EPS) 
 forward-mode derivatives do not pass through fused attention. A clip with frames of pure noise has no k < 0: one side.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
@@ -17,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cavendish.models.diffusion.flow import FLOOR
+from cavendish.models.diffusion.sampler import Answer
 from cavendish.models.diffusion.tokens import Tokens, rowwise
 from cavendish.models.world_model import Learner
 from cavendish.video import Clip
@@ -24,7 +24,6 @@ from cavendish.video import Clip
 if TYPE_CHECKING:
     from cavendish.models.diffusion.model import Diffusion
 
-Answer = Callable[[Tokens], Float[Tensor, "m p"]]
 EPS = 0.01
 
 

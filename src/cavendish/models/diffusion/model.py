@@ -17,12 +17,12 @@ from cavendish.codec import LATER
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.diffusion.compression import Compression, CompressionConfig, Pixels
 from cavendish.models.diffusion.flow import Straight
-from cavendish.models.diffusion.jumps import Answer, Jumps
+from cavendish.models.diffusion.jumps import Jumps
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
 from cavendish.models.diffusion.packing import Parting, together
 from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, extend
-from cavendish.models.diffusion.sampler import Path, Sampling, guided, walk
+from cavendish.models.diffusion.sampler import Answer, Path, Sampling, guided, walk
 from cavendish.models.diffusion.text import Lexicon, Words
 from cavendish.models.diffusion.tokens import (
     Grid,
@@ -33,7 +33,7 @@ from cavendish.models.diffusion.tokens import (
     patchify,
     rowwise,
 )
-from cavendish.models.world_model import Pace, Stage, WorldModel
+from cavendish.models.world_model import Pace, Stage, WorldModel, parameters_from
 from cavendish.video import Clip, Imagined
 
 FEW_CLIPS = Pace(steps=1.4, batch=0.25)  # of a codec: every frame is a lesson, so few clips at a time are enough
@@ -64,8 +64,7 @@ class DiffusionConfig:
 
     def build(self, generator: torch.Generator) -> "Diffusion":
         """Make the model with fresh parameters drawn from the generator."""
-        with torch.random.fork_rng(devices=[]):
-            torch.random.set_rng_state(generator.get_state())
+        with parameters_from(generator):
             return Diffusion(self)
 
 

@@ -20,7 +20,7 @@ from cavendish.models.genie.dynamics import Dynamics, DynamicsConfig
 from cavendish.models.genie.tokenizer import Tokenizer, TokenizerConfig
 from cavendish.models.genie.transformer import Past
 from cavendish.models.playing import Place, PlayedWorld
-from cavendish.models.world_model import Stage, WorldModel
+from cavendish.models.world_model import Stage, WorldModel, parameters_from
 from cavendish.video import Clip, Imagined
 
 REMEMBERED = 16  # frames of a beginning that are looked at, at most
@@ -55,8 +55,7 @@ class GenieConfig:
 
     def build(self, generator: torch.Generator) -> "Genie":
         """Make the model with fresh parameters drawn from the generator."""
-        with torch.random.fork_rng(devices=[]):
-            torch.random.set_rng_state(generator.get_state())
+        with parameters_from(generator):
             return Genie(self)
 
 

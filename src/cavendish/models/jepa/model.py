@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.jepa.guard import Guard, Sigreg, Teacher, effective_rank
-from cavendish.models.world_model import WorldModel
+from cavendish.models.world_model import WorldModel, parameters_from
 from cavendish.video import Clip, Imagined
 
 WAVES = 4  # cosines of place along either side
@@ -58,8 +58,7 @@ class JepaConfig:
 
     def build(self, generator: torch.Generator) -> "Jepa":
         """Make the model with fresh parameters drawn from the generator."""
-        with torch.random.fork_rng(devices=[]):
-            torch.random.set_rng_state(generator.get_state())
+        with parameters_from(generator):
             return Jepa(self)
 
 
