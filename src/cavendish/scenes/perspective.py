@@ -13,7 +13,6 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import ConvexHull
 
 from cavendish.motion import Drawing, Metres, Scenery, Shape, Stage, Trajectory, World
 from cavendish.scenes.looks import WHITE, Colour, regular_outline
@@ -142,6 +141,8 @@ def _ellipse(p: Float[np.ndarray, "*b t 3"], r: Float[np.ndarray, "*b t"]) -> Fl
 
 def _hulls(points: Float[np.ndarray, "*b t k d"]) -> Float[np.ndarray, "*b t v d"]:
     """Return the convex hulls of small sets of points, the last corner repeated; NaN where a point is."""
+    from scipy.spatial import ConvexHull  # a third of the time in which scenes are listed
+
     flat = points.reshape(-1, *points.shape[-2:])
     hulls = np.full((len(flat), ROUND, 2), np.nan)
     for hull, cloud in zip(hulls, flat, strict=True):
