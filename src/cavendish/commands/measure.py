@@ -52,7 +52,7 @@ class Options:
     out: Path | None = None
     """Folder for scorecard.json and scorecard.html; by default nothing is written."""
     key: Path | None = None
-    """File with a secret to sign the card with."""
+    """Private key to sign the card with (`cavendish report --new-key FILE` makes one)."""
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,13 @@
 """The result card: one measurement as one signed JSON file and one page, from which anyone can recompute the table.
 
-The signature is the SHA-256 of the card's canonical JSON (keys sorted, no spaces) without the field `signature`,
-and, given a secret key, the HMAC-SHA-256 of that digest (RFC 2104). A verifier checks three things: the digest, that
-every mean and interval follows from the values per clip, and, where the films are at hand, their hashes.
-
-What that proves: the digest alone, that nothing was altered by accident or by hand without hashing anew, which anybody
-can; the HMAC, that whoever holds the same secret made or approved the card: it convinces only those who share the
-secret, and not a third party, for whom either of them could have written it. Neither proves that the films came from
-the model that is named, nor that no other films were left out. The remedy for that is the films' hashes and the
-measurement itself, which gives the same numbers again.
+Its digest is the SHA-256 of the card's canonical JSON (keys sorted, no spaces) without the field `signature`; given a
+private key, the digest is signed (`report.signature`). A verifier checks four things: the digest, the signature, that
+every mean and interval follows from the values per clip, and, where the films are at hand, their hashes. The digest
+alone proves that nothing was altered by accident, or by hand without hashing anew, which anybody can.
 """
 
 import base64
 import hashlib
-import hmac
 import io
 import json
 from collections.abc import Sequence
@@ -33,13 +27,14 @@ from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.measure.score import Score, score
 from cavendish.motion import Trajectory, World
 from cavendish.readout.overlay import READ, enlarge, ring
+from cavendish.report.signature import check, sign
 from cavendish.training.machine import describe
 
 SHOWN, MOMENTS, SIDE = 6, 8, 110  # clips and frames on the page, px across
 
 
 def write_card(folder: Path, content: dict[str, Any], inputs: Sequence[Path], key: Path | None, picture: str) -> Path:
-    """Sign a measurement and write scorecard.json and scorecard.html; return the JSON's path."""
+    """Write scorecard.json and scorecard.html, signed if there is a private key; return the JSON's path."""
     card = content | {
         "card": 1,
         "inputs": hashes(inputs),
@@ -48,7 +43,7 @@ def write_card(folder: Path, content: dict[str, Any], inputs: Sequence[Path], ke
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     card = json.loads(json.dumps(card))
-    card["signature"] = {"sha256": _digest(card), "hmac": _mac(_digest(card), key)}
+    card["signature"] = {"sha256": _digest(card)} | ({} if key is None else sign(_digest(card), key))
     commit_file(folder / "scorecard.json", json.dumps(card, indent=1).encode())
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cavendish.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
@@ -58,12 +53,15 @@ def write_card(folder: Path, content: dict[str, Any], inputs: Sequence[Path], ke
     return folder / "scorecard.json"
 
 
-def verify_card(path: Path, films: Path | None = None, key: Path | None = None) -> int:
-    """Check a card; raise CorruptDataError that names what was altered, else return the number of values checked."""
+def verify_card(path: Path, films: Path | None = None, signer: str = "") -> tuple[int, str]:
+    """Check a card; raise CorruptDataError that names what was altered, else return how many values, and who signed.
+
+    `signer` is the public key that must have signed, in hexadecimal digits; without it any valid signature will do.
+    """
     card = read_json(path)
     try:
         signature = card.pop("signature")
-        digest, mac = signature["sha256"], signature["hmac"]
+        digest, stated_signer = signature["sha256"], str(signature.get("signer", ""))
         scores = [from_json(Score, entry, f"{path}: scores") for entry in card["scores"]]
         inputs = {entry["name"]: entry["sha256"] for entry in card["inputs"]}
     except (AttributeError, KeyError, TypeError, BadInputError) as error:
@@ -76,14 +74,16 @@ def verify_card(path: Path, films: Path | None = None, key: Path | None = None) 
                 raise CorruptDataError(f"{path}: {field} of '{stated.name}' is {old:g}, but its clips give {new:g}")
     if digest != _digest(card):
         raise CorruptDataError(f"{path}: its content differs from its signature (expected sha256 {digest})")
-    if key is not None and not hmac.compare_digest(str(mac), str(_mac(digest, key))):
-        raise CorruptDataError(f"{path}: not signed with the key {key}")
+    if stated_signer:
+        check(str(path), digest, signature)
+    if signer and stated_signer.lower() != signer.strip().lower():
+        raise CorruptDataError(f"{path}: signed by {stated_signer or 'nobody'}, expected {signer}")
     for name, stated_hash in inputs.items() if films is not None else ():
         assert films is not None
         found = films / name
         if not found.is_file() or hashlib.sha256(found.read_bytes()).hexdigest() != stated_hash:
             raise CorruptDataError(f"{found}: missing, or not the film that {path} was made from")
-    return sum(len(stated.values) for stated in scores)
+    return sum(len(stated.values) for stated in scores), stated_signer
 
 
 def hashes(inputs: Sequence[Path]) -> list[dict[str, str | int]]:
@@ -122,15 +122,3 @@ def sheet(films: Sequence[UInt8[np.ndarray, "t h w c"]], seen: Trajectory, frame
 def _digest(card: dict[str, Any]) -> str:
     content = {name: value for name, value in card.items() if name != "signature"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _mac(digest: str, key: Path | None) -> str | None:
-    if key is None:
-        return None
-    try:
-        secret = key.read_bytes().strip()
-    except OSError as error:
-        raise BadInputError(f"{key}: cannot be read as a key ({error.strerror})") from error
-    if not secret:
-        raise BadInputError(f"{key}: an empty key signs nothing")
-    return hmac.new(secret, digest.encode(), hashlib.sha256).hexdigest()
