@@ -9,24 +9,35 @@ from cavendish.data import Picture, Split
 from cavendish.measure import scorecard
 from cavendish.measure.copying import (
     Taught,
-    attribute_conflict,
     bimodality,
     case_index,
+    conflict_scores,
     copying_scores,
+    kept_attributes,
     pull_towards_range,
+    speeds,
 )
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
-from cavendish.scenes import AttributeConflict, UniformMotion
-from cavendish.studies.controls import Coast, Freeze, NearestCase, Oracle
+from cavendish.scenes import (
+    AttributeConflict,
+    Billiard,
+    Collision,
+    DragFall,
+    Occlusion,
+    Parabola,
+    Scene,
+    UniformMotion,
+)
+from cavendish.studies.conflict import asked
+from cavendish.studies.controls import Coast, Freeze, NearestCase, Oracle, reader_of
 from cavendish.studies.symmetry import weigh_symmetries
-from cavendish.studies.weigh import reader_of
 from cavendish.training import seeded
 
 TAUGHT = Split(UniformMotion(), picture=Picture(64, 64))
 
 
-def asked() -> tuple[dict[str, Trajectory], Trajectory]:
+def continued() -> tuple[dict[str, Trajectory], Trajectory]:
     """Let the controls continue untaught speeds, filmed and read at 64 px; return also what they had to copy."""
     scene = UniformMotion()
     clip = replace(TAUGHT, region="ood-velocity").clips(np.arange(40))
@@ -44,7 +55,7 @@ def asked() -> tuple[dict[str, Trajectory], Trajectory]:
 @pytest.fixture(scope="module")
 def answers() -> tuple[dict[str, Trajectory], Trajectory]:
     """Ask once."""
-    return asked()
+    return continued()
 
 
 def test_the_index_of_the_oracle_is_nought_and_of_the_copyist_one(answers: tuple) -> None:
@@ -99,15 +110,60 @@ def test_two_heaps_at_the_ends_of_a_gap_are_more_bimodal_than_a_flat_spread() ->
     assert flat.low < 5 / 9 + 0.02 < heaps.low
 
 
+@pytest.mark.parametrize("scene", [Collision(), Occlusion(), Parabola(), Billiard()], ids=lambda scene: scene.name())
+def test_the_pull_is_asked_of_every_speed_that_is_a_factor(scene: Scene) -> None:
+    truth = Split(scene, "ood-velocity").trajectories(np.arange(60))
+    factors = speeds(scene.factors)
+    asked = np.stack([truth.factors[:, scene.factors.index(factor)] for factor in factors], -1)
+    taught = np.array([factor.intervals("train")[0] for factor in factors])
+    slowed = np.clip(asked, *taught.T) / asked
+    start = truth.position[:, :1]
+    held = replace(truth, position=start + (truth.position - start) * slowed[:, None, :, None])
+    told = []
+    for moving in (truth, held):
+        found = copying_scores(scene, truth, moving, Taught(truth, 9, "train"))
+        told.append([s for s in found if s.name.startswith("pull")])
+    assert len(told[0]) == len(factors)
+    for free, fast in zip(*told, strict=True):
+        assert free.n > 20
+        assert abs(free.value) < 0.01
+        assert fast.value == pytest.approx(1, abs=0.01)
+
+
+def test_a_factor_that_is_no_mean_speed_is_not_asked_about() -> None:
+    truth = Split(DragFall(), "ood-velocity").trajectories(np.arange(20))
+    found = {s.name: s for s in copying_scores(DragFall(), truth, truth, Taught(truth, 9, "train"))}
+    assert found["pull towards the taught range"].n == 0
+
+
 def test_an_imagined_change_of_colour_is_seen_in_the_conflict_matrix() -> None:
-    truth = Split(AttributeConflict(), "colour-size-swapped").trajectories(np.arange(30))
-    kept = {k.attribute: k for k in attribute_conflict(truth, truth, 3)}
-    assert all(k.share == 1.0 for k in kept.values())
-    recoloured = replace(truth, position=np.where(truth.position < 0, np.nan, truth.position)[:, :, [3, 4, 5, 0, 1, 2]])
-    kept = {k.attribute: k for k in attribute_conflict(truth, recoloured, 3)}
-    assert kept["colour"].share == 0.0
-    assert kept["shape"].share == kept["size"].share == kept["velocity"].share == 1.0
-    assert kept["colour"].high < 0.15
+    scene = AttributeConflict()
+    truth = Split(scene, "colour-size-swapped").trajectories(np.arange(30))
+    kept = kept_attributes(scene, truth, truth)
+    assert all(np.nanmin(values) == 1.0 for values in kept.values())
+    assert np.isfinite(kept["colour"]).sum() > 25
+    outside = np.where(truth.position < 0, np.nan, truth.position)
+    recoloured = replace(truth, position=outside[:, :, [3, 4, 5, 0, 1, 2]])
+    told = {s.name: s for s in conflict_scores(scene, truth, recoloured, "colour-size")}
+    assert told["colour kept"].value == 0.0
+    assert told["shape kept"].value == told["size kept"].value == told["velocity kept"].value == 1.0
+    assert told["colour kept"].high < 0.15
+    assert told["second of the pair kept, first changed"].value == 1.0
+    shares = [s.value for s in told.values() if "pair" in s.name]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_the_marks_of_controls_in_a_conflict_are_known() -> None:
+    data = Split(AttributeConflict(), "colour-shape", picture=Picture(32, 32))
+    truth, frozen = ({s.name: s.value for s in asked(data, who)} for who in (None, Freeze()))
+    assert truth["apart: both of the pair kept"] > 0.95
+    assert (
+        min(truth[f"{way}: {name} kept"] for way in ("taught", "apart") for name in ("colour", "shape", "size")) > 0.95
+    )
+    assert frozen["apart: colour kept"] == frozen["apart: shape kept"] == 1.0
+    assert frozen["apart: velocity kept"] == 0.0
+    copyist = {s.name: s.value for s in asked(data, NearestCase(data, 500, reader_of(data)))}
+    assert copyist["apart: both of the pair kept"] == 0.0
 
 
 def test_reversed_motion_is_counted() -> None:

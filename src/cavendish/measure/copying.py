@@ -12,6 +12,8 @@ It says something only where truth and case differ, |u - c| > 0.1 m/s: outside t
                     speeds lie; 5/9 is a flat spread, more is two heaps at the ends (SAS; Pfister et al. 2013)
     conflict        of two attributes taught together and asked apart, which one is kept: a matrix of probabilities
                     with Wilson intervals (Kang et al. 2024, section 5: colour > size > velocity > shape)
+The pull and the bimodality are asked of every factor in m/s that is a mean speed before the first impact, of a body
+along x or along its way, as in clips of the scene itself; a factor that is neither has none.
 """
 
 import itertools
@@ -19,19 +21,21 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy import stats
 
 from cavendish.measure.discovery import reference
-from cavendish.measure.motion import mean_velocity, scored_frames
+from cavendish.measure.motion import mean_velocity, scored_frames, velocity_before_impact
 from cavendish.measure.score import Score, score
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import AttributeConflict, Factor, Scene
-from cavendish.scenes.attribute_conflict import LOOKS
+from cavendish.scenes.attribute_conflict import LOOKS, PAIRS
 
 APART = 0.1  # m/s
 GRAIN: Metres = 1e-3
 KEPT = 0.15  # share by which size or speed may be off and still be kept
+LATE = 8  # frames
+WIDEST = 1.3  # radii from the middle of a square to its corner
 OFF = "speed off the truth"
 
 
@@ -49,21 +53,31 @@ def copying_scores(scene: Scene, truth: Trajectory, imagined: Trajectory, taught
     known = reference(scene) if scene.space == imagined.position.shape[-1] else None
     law, case = code_lengths(scene, truth, imagined, taught, 0 if known is None else len(known[1].theta))
     made = [score("bits that the law saves", "bit", case - law)]
-    speed = next((f for f in scene.factors if f.name == "velocity"), None)
-    if speed is not None and scene.bodies == 1:
-        made += _speed_scores(scene, speed, truth, imagined, taught.region)
+    for speed in speeds(scene.factors):
+        asked = _speed_scores(scene, speed, truth, imagined, taught.region)
+        made += [s if speed.name == "velocity" else s.named(f"{s.name}, {speed.name}") for s in asked]
     if isinstance(scene, AttributeConflict):
-        kept = attribute_conflict(truth, imagined, scene.context)
-        made += [Score(f"{k.attribute} kept", "", k.share, k.low, k.high, k.n, len(truth.position), ()) for k in kept]
+        made += conflict_scores(scene, truth, imagined, taught.region)
     return made
 
 
+def speeds(factors: tuple[Factor, ...]) -> list[Factor]:
+    """Return the factors that may be a body's speed; which of them are is asked of the true motion."""
+    ranged = [f for f in factors if f.unit == "m/s" and f.ranges]
+    return [f for f in ranged if min(low for spans in f.ranges.values() for low, _ in spans) >= 0]
+
+
 def _speed_scores(scene: Scene, speed: Factor, truth: Trajectory, imagined: Trajectory, region: str) -> list[Score]:
-    """Ask whether speeds are drawn to the taught ones; only where the mean true speed is the factor itself."""
-    u, v = (mean_velocity(scene, truth, moving)[:, 0, 0] for moving in (truth, imagined))
+    """Ask whether speeds are drawn to the taught ones; only in clips where a body's true speed is the factor itself."""
+    u, v = (velocity_before_impact(scene, truth, moving) for moving in (truth, imagined))
     asked = truth.factors[:, scene.factors.index(speed)]
-    same = np.isclose(np.abs(u), asked, rtol=1e-3)
-    found = np.where(same, v * np.sign(u), np.nan)
+    along_x = np.sign(u) * np.eye(u.shape[-1])[0]
+    way = np.stack([along_x, u / np.maximum(np.linalg.norm(u, axis=-1, keepdims=True), 1e-9)])
+    same = np.isclose((u * way).sum(-1), asked[:, None], rtol=1e-3)  # way, clip, body
+    how, body = np.unravel_index(same.sum(1).argmax(), same.sum(1).shape)
+    found = np.where(same[how, :, body], (v * way).sum(-1)[how, :, body], np.nan)
+    if 2 * same[how, :, body].sum() < np.isfinite(u[:, body, 0]).sum():
+        found = np.full(len(asked), np.nan)
     taught = sorted(speed.intervals(region))
     gaps = [(low, high) for (_, low), (high, _) in itertools.pairwise(taught) if high > low]
     place = [(found[(asked > low) & (asked < high)] - low) / (high - low) for low, high in gaps]
@@ -136,50 +150,63 @@ def _sarle(place: Float[np.ndarray, " b"]) -> float:
     return float((stats.skew(place) ** 2 + 1) / stats.kurtosis(place, fisher=False))
 
 
-@dataclass(frozen=True)
-class Keeping:
-    """How often an attribute keeps what the first frames show."""
+def conflict_scores(scene: AttributeConflict, truth: Trajectory, imagined: Trajectory, region: str) -> list[Score]:
+    """Return how often each attribute is kept, and for the pair that a region teaches the four ways of keeping them.
 
-    attribute: str
-    share: float
-    low: float  # Wilson, 95 %
-    high: float
-    n: int
-
-
-def attribute_conflict(truth: Trajectory, imagined: Trajectory, context: int) -> tuple[Keeping, ...]:
-    """Return, for clips of `attribute-conflict`, how often colour, shape, size and velocity are kept to the end.
-
-    The look at the end is the one found in most of the last quarter of the frames; a clip without any is left out.
-    Rows of the conflict matrix are regions (pairs taught together, asked apart), columns these attributes.
+    Rows of the conflict matrix are regions (pairs taught together, asked apart), columns these shares.
     """
-    shown = np.argmax((truth.position[:, 0, :, 0] > 0).astype(int), axis=-1)
-    late = slice(-max((truth.position.shape[1] - context) // 4, 1), None)
-    found = (imagined.position[:, late] > 0).all(-1).sum(1)  # looks that are not shown wait outside
-    seen, look = found.max(-1) > 0, found.argmax(-1)
-    clips = np.arange(len(shown))
+    kept = kept_attributes(scene, truth, imagined)
+    made = [share(f"{name} kept", values) for name, values in kept.items()]
+    pair = next((pair for pair in PAIRS if region.startswith("-".join(pair))), None)
+    if pair is not None:
+        first, second = (kept["shape" if name == "ring" else name] for name in pair)
+        for name, one, other in (
+            ("first of the pair kept, second changed", first, 1 - second),
+            ("second of the pair kept, first changed", 1 - first, second),
+            ("both of the pair kept", first, second),
+            ("neither of the pair kept", 1 - first, 1 - second),
+        ):
+            made.append(share(name, one * other))
+    return made
+
+
+def kept_attributes(
+    scene: AttributeConflict, truth: Trajectory, imagined: Trajectory
+) -> dict[str, Float[np.ndarray, " b"]]:
+    """Tell of every clip whether colour, shape, size and velocity are kept to the end: 1, 0, or NaN where unseen.
+
+    The end are the last LATE imagined frames in which some look is wholly in view: at the rim shapes are misread.
+    The look found in most of them counts; fewer than two tell nothing.
+    """
+    clips, shown = np.arange(len(truth.position)), np.argmax(truth.position[:, 0, :, 0] > 0, axis=-1)
+    reach = WIDEST * imagined.radius[..., None]
+    rim = np.array([scene.world.width, scene.world.height]) - reach
+    inside = ((imagined.position > reach) & (imagined.position < rim)).all(-1)  # NaN and what waits outside are not
+    inside[:, : scene.context] = False
+    last = inside.any(-1)[:, ::-1].cumsum(1)[:, ::-1] <= LATE
+    look = (inside & last[..., None]).sum(1).argmax(-1)
+    late = inside[clips, :, look] & last
+    seen = late.sum(1) >= 2
+    radius, path = imagined.radius[clips, :, look], imagined.position[clips, :, look, 0]
+    size = np.where(late, radius, 0.0).sum(1) / np.maximum(late.sum(1), 1)
+    ends = late.argmax(1), late.shape[1] - 1 - late[:, ::-1].argmax(1)
+    (x0, t0), (x1, t1) = ((path[clips, end], imagined.time[end]) for end in ends)
+    speed = (x1 - x0) / np.where(seen, t1 - t0, 1.0)
     colour, shape = np.array(LOOKS).T
-    radius = _late(imagined.radius[clips, late, look])
-    path = imagined.position[clips, late, look, 0]
-    speed = _late(np.diff(path, axis=1) / np.diff(imagined.time[late])) if path.shape[1] > 1 else _late(path)
-    size = np.abs(radius / truth.radius[clips, 0, shown] - 1) < KEPT
-    pace = np.abs(speed / truth.velocity[clips, 0, shown, 0] - 1) < KEPT
     same = {
         "colour": colour[look] == colour[shown],
         "shape": shape[look] == shape[shown],
-        "size": size,
-        "velocity": pace,
+        "size": np.abs(size / truth.radius[clips, 0, shown] - 1) < KEPT,
+        "velocity": np.abs(speed / truth.velocity[clips, 0, shown, 0] - 1) < KEPT,
     }
-    return tuple(_keeping(name, kept[seen]) for name, kept in same.items())
+    return {name: np.where(seen, kept.astype(float), np.nan) for name, kept in same.items()}
 
 
-def _late(values: Float[np.ndarray, "b t"]) -> Float[np.ndarray, " b"]:
-    return np.asarray(np.ma.filled(np.ma.masked_invalid(values).mean(1), np.nan))
-
-
-def _keeping(name: str, kept: Bool[np.ndarray, " b"]) -> Keeping:
-    if not kept.size:
-        return Keeping(name, math.nan, math.nan, math.nan, 0)
-    found = stats.binomtest(int(kept.sum()), kept.size)
-    bounds = found.proportion_ci(0.95, "wilson")
-    return Keeping(name, float(kept.mean()), float(bounds.low), float(bounds.high), kept.size)
+def share(name: str, kept: Float[np.ndarray, " b"]) -> Score:
+    """Summarise yes and no by the share of yes with its Wilson interval."""
+    told = kept[np.isfinite(kept)]
+    if not told.size:
+        return score(name, "", kept)
+    bounds = stats.binomtest(int(told.sum()), told.size).proportion_ci(0.95, "wilson")
+    mean, low, high = float(told.mean()), float(bounds.low), float(bounds.high)
+    return Score(name, "", mean, low, high, told.size, kept.size, tuple(kept.tolist()))

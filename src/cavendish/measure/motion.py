@@ -11,7 +11,7 @@ A body that is lost in more than half of its scored frames has no velocity; the 
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from cavendish.measure.score import Score, score
 from cavendish.motion import Trajectory
@@ -86,6 +86,11 @@ def mean_velocity(scene: Scene, truth: Trajectory, moving: Trajectory) -> Float[
     return _body_mean(_differences(moving), counted)
 
 
+def velocity_before_impact(scene: Scene, truth: Trajectory, moving: Trajectory) -> Float[np.ndarray, "b n d"]:
+    """Return each body's time-mean velocity over the scored intervals that end before any impact."""
+    return _body_mean(_differences(moving), _intervals(scene, truth) & _before_impact(truth))
+
+
 def _per_frame(scene: Scene, truth: Trajectory, imagined: Trajectory, axis: str) -> Float[np.ndarray, " b"]:
     miss = np.abs(_differences(imagined) - _differences(truth))
     return _bodies(_body_mean(miss, _intervals(scene, truth))[..., AXES[axis]])
@@ -109,10 +114,21 @@ def _intervals(scene: Scene, truth: Trajectory) -> Bool[np.ndarray, "b t n"]:
 
 def _after_impact(truth: Trajectory) -> Bool[np.ndarray, "b t 1"]:
     """Mark the intervals that start after the first impact; all of them where there is none."""
+    struck, first = _first_impact(truth)
+    steps = np.arange(truth.velocity.shape[1] - 1)
+    return np.asarray(~struck[:, None] | (steps >= first[:, None]))[..., None]
+
+
+def _before_impact(truth: Trajectory) -> Bool[np.ndarray, "b t 1"]:
+    struck, first = _first_impact(truth)
+    steps = np.arange(truth.velocity.shape[1] - 1)
+    return np.asarray(~struck[:, None] | (steps < first[:, None] - 1))[..., None]
+
+
+def _first_impact(truth: Trajectory) -> tuple[Bool[np.ndarray, " b"], Int[np.ndarray, " b"]]:
+    """Tell whether there is an impact, and by which frame the first has happened."""
     bend = np.abs(np.diff(truth.velocity, n=2, axis=1)).max((2, 3)) > JUMP  # bend k: a jump by frame k + 2
-    steps = truth.velocity.shape[1] - 1
-    first = np.where(bend.any(1), bend.argmax(1) + 2, 0)
-    return np.asarray(np.arange(steps) >= first[:, None])[..., None]
+    return bend.any(1), bend.argmax(1) + 2
 
 
 def _body_mean(values: Float[np.ndarray, "b t n d"], counted: Bool[np.ndarray, "b t n"]) -> Float[np.ndarray, "b n d"]:

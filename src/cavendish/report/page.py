@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cavendish.artefact import commit_file, read_json
 from cavendish.errors import BadInputError
-from cavendish.measure.copying import OFF
+from cavendish.measure.copying import OFF, speeds
 from cavendish.measure.discovery import Discovery
 from cavendish.measure.distance import CurvePoint, error_curve
 from cavendish.measure.results import MODEL, RESULTS, Results, read_results
@@ -157,14 +157,17 @@ def _curves(run: RunFiles) -> list[tuple[str, Factor, list[CurvePoint], list[Cur
 def _pull(run: RunFiles) -> str:
     """Draw how far speeds are off the truth over the true speed, inside and outside the taught range."""
     used = [r.region for r in run.results.regions if r.region == INSIDE or r.region.startswith("ood-velocity")]
-    places = [k for k, factor in enumerate(run.scene.factors) if factor.name == "velocity"]
-    asked = [s.name for s in run.results.regions[0].of(MODEL).scores if s.name == OFF]
-    if not (used and places and asked):
-        return ""
-    values = np.concatenate([_factors(run.folder, region)[:, places[0]] for region in used])
-    lines = {who: _joined(run.results, used, who, OFF) for who in (MODEL, "nearest case")}
-    speed, region = run.scene.factors[places[0]], run.study["data"]["region"]
-    return attraction(speed, region, {who: error_curve(speed, values, line) for who, line in lines.items()})
+    drawn = []
+    for speed in speeds(run.scene.factors) if used else []:
+        name = OFF if speed.name == "velocity" else f"{OFF}, {speed.name}"
+        asked = [s for s in run.results.regions[0].of(MODEL).scores if s.name == name]
+        if asked and any(run.results.of(region).of(MODEL)[name].n for region in used):
+            column = run.scene.factors.index(speed)
+            values = np.concatenate([_factors(run.folder, region)[:, column] for region in used])
+            lines = {who: _joined(run.results, used, who, name) for who in (MODEL, "nearest case")}
+            taught = {who: error_curve(speed, values, line) for who, line in lines.items()}
+            drawn.append(attraction(speed, run.study["data"]["region"], taught))
+    return "".join(drawn)
 
 
 def _ahead(results: Results) -> str:

@@ -1,6 +1,7 @@
 """The experiments that have a name. A new one is one file beside this, an import and a name in the list."""
 
 from cavendish.errors import unknown
+from cavendish.studies.conflict import AttributeMatrix
 from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
 from cavendish.studies.genie_quick import GenieQuick
@@ -15,6 +16,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieActionInjection(),
     GenieScaling(),
     JepaQuick(),
+    AttributeMatrix(),
 )
 
 
