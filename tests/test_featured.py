@@ -1,5 +1,6 @@
 """A law is read from features alone, through a probe that knows only true films; a blind probe judges nothing."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,9 +14,17 @@ from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError
 from cavendish.measure.discovery import NOT_COMPARED, SAME
 from cavendish.measure.featured import Encoder, FeatureReader, discover_in_features, learn_to_read
+from cavendish.measure.results import MODEL
+from cavendish.models import DiffusionConfig
 from cavendish.scenes import Parabola
-from cavendish.training import seeded
-from cavendish.video import Clip
+from cavendish.studies import Study
+from cavendish.studies.controls import NearestCase, reader_of
+from cavendish.studies.marks import PROBED, law_of
+from cavendish.studies.sighted import Sighted
+from cavendish.studies.study import Weighing
+from cavendish.studies.weigh import weigh
+from cavendish.training import TrainingConfig, seeded
+from cavendish.video import Clip, Imagined
 
 TAUGHT = Split(Parabola(), picture=Picture(32, 32))
 
@@ -91,3 +100,33 @@ def test_a_probe_that_explains_little_judges_nothing() -> None:
     assert "R^2" in found.printed_law
     with pytest.raises(BadInputError, match="clips = 3"):
         learn_to_read(TAUGHT, Mean(), 3)
+
+
+class Seer(RandomEyes):
+    """Dreams what will happen, in features alone."""
+
+    def __init__(self, future: Clip) -> None:
+        super().__init__()
+        self.future = future
+
+    def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
+        """See the future."""
+        return Imagined(None, self.encode(self.future), self.future.time, context.world, context.frames.shape[1])
+
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Take everything as it comes."""
+        return torch.zeros(clip.frames.shape[:2])
+
+
+def test_the_law_of_a_weighed_model_without_pixels_is_read_through_its_probe() -> None:
+    study = Study("seer", TAUGHT, DiffusionConfig(), TrainingConfig(), Weighing(("interpolation",), 12, 50))
+    seer = Seer(replace(TAUGHT, region="interpolation", size=12, seed=study.weighing.seed).clips(np.arange(12)))
+    cases = NearestCase(TAUGHT, 50, reader_of(TAUGHT))
+    weighed = weigh(study, "interpolation", Sighted(Parabola(), seer, reader()), cases)
+    told = weighed.result.of(MODEL)
+    assert told[PROBED].value == reader().explained
+    assert told.law.verdict == SAME
+    assert told.law.noise == reader().error
+    bent = law_of(Parabola(), weighed.readings[MODEL], replace(reader(), explained=0.9))
+    assert bent.verdict == NOT_COMPARED
+    assert "R^2 = 0.900" in bent.printed_law

@@ -22,6 +22,7 @@ from cavendish.measure.discovery import NOT_COMPARED, Discovery, discover
 from cavendish.motion import Metres, Trajectory
 from cavendish.readout.probe import CurvedProbe, Probe, choose_probe
 from cavendish.readout.reader import differentiate
+from cavendish.scenes import Scene
 from cavendish.scenes.looks import in_view
 from cavendish.video import Clip
 
@@ -87,12 +88,16 @@ def discover_in_features(
     split: Split, reader: FeatureReader, features: Float[np.ndarray, "b t k"], time: Float[np.ndarray, " t"]
 ) -> Discovery:
     """Read the law off what a model imagined in features, with the probe's own error as the ruler's."""
-    tracks = reader.read(features, time)
+    return discover_through(reader, split.scene, reader.read(features, time))
+
+
+def discover_through(reader: FeatureReader, scene: Scene, tracks: Trajectory) -> Discovery:
+    """Read the law off tracks that a probe has told; none where it explains too little."""
     if reader.explained < CLEAR:
         why = f"not looked for: the probe explains R^2 = {reader.explained:.3f} of the places, expected {CLEAR:g}"
-        said, nan = split.scene.law.readable(), float("nan")
+        said, nan = scene.law.readable(), float("nan")
         return Discovery(why, said, (), NOT_COMPARED, nan, reader.error, len(tracks.position), nan)
-    return discover(split.scene, tracks, reader.error)
+    return discover(scene, tracks, reader.error)
 
 
 def _encoded(

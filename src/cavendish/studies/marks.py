@@ -1,9 +1,10 @@
 """All that is asked of one dreamer: on every region its scores and its law, once per study its symmetry and surprise.
 
-A model and every control are asked alike. The law is read off the first clips of a region by `measure.discovery`; the
-same question is put from another place, in a mirror, on its side and from a moving train by `studies.symmetry`; and
-films are shown with impossible twins by `measure.surprise`, beside detectors of change, of smoothness and of straight
-lines, which a model that knows a law must beat.
+A model and every control are asked alike. The law is read off the first clips of a region by `measure.discovery`; of
+a model without pixels with its probe's error as the ruler's, and only where the probe explains enough. The same
+question is put from another place, in a mirror, on its side and from a moving train by `studies.symmetry`; and films
+are shown with impossible twins by `measure.surprise`, beside detectors of change, of smoothness and of straight lines,
+which a model that knows a law must beat.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from cavendish.measure import scorecard
 from cavendish.measure.appearance import appearance_scores, camera_motion, has_fixed_scenery
 from cavendish.measure.copying import Taught, case_index, copying_scores
 from cavendish.measure.discovery import Discovery, discover
+from cavendish.measure.featured import FeatureReader, discover_through
 from cavendish.measure.lag import action_lag
 from cavendish.measure.results import MODEL, Answers, Entry
 from cavendish.measure.score import score
@@ -30,6 +32,7 @@ from cavendish.training import seeded
 
 LAW_CLIPS, TURNED, PAIRS = 24, 16, 48
 READ_ALOUD = (MODEL, "oracle")  # whose law is printed
+PROBED = "probe R2 of places"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Exam:
     truth: Trajectory
     taught: Taught
     actions: Float[np.ndarray, "b t a"] | None
+    probe: FeatureReader | None = None  # what tells the places, where the model has no pixels
 
 
 def marked(exam: Exam, who: str, reading: Trajectory, frames: UInt8[np.ndarray, "b t h w c"]) -> Entry:
@@ -54,16 +58,20 @@ def marked(exam: Exam, who: str, reading: Trajectory, frames: UInt8[np.ndarray, 
     scores += copying_scores(scene, truth, reading, exam.taught)
     if exam.actions is not None and isinstance(scene, Playable):
         scores.append(action_lag(scene, truth, exam.actions, reading))
-    law = law_of(scene, reading) if who in READ_ALOUD else None
+    law = law_of(scene, reading, exam.probe) if who in READ_ALOUD else None
+    if exam.probe is not None and who in READ_ALOUD:
+        scores += [score(PROBED, "", np.array([exam.probe.explained]))]
+        scores += [score("probe error", "m", np.array([exam.probe.error]))]
     return Entry(who, tuple(scores), case_index(scene, truth, exam.taught.case, reading), law)
 
 
-def law_of(scene: Scene, reading: Trajectory) -> Discovery | None:
+def law_of(scene: Scene, reading: Trajectory, probe: FeatureReader | None = None) -> Discovery | None:
     """Read the law off the first clips; none where motion is not of a kind from which laws are read."""
     if isinstance(scene, Playable) or scene.space != 2:
         return None
     try:
-        return discover(scene, reading[:LAW_CLIPS])
+        first = reading[:LAW_CLIPS]
+        return discover(scene, first) if probe is None else discover_through(probe, scene, first)
     except BadInputError:
         return None
 

@@ -59,7 +59,8 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
         pictures[name] = _frames(control.imagine(context, horizon, seeded(weighing.seed)))
         readings[name] = lift(scene, truth, reader.read(pictures[name], truth.time))
     taught = Taught(cases.recall(context), len(cases.cases.position), data.region)
-    exam = Exam(split, truth, taught, None if clip.actions is None else clip.actions.double().numpy())
+    actions = None if clip.actions is None else clip.actions.double().numpy()
+    exam = Exam(split, truth, taught, actions, model.reader if isinstance(model, Sighted) else None)
     entries = tuple(marked(exam, who, reading, pictures[who]) for who, reading in readings.items())
     films = {"truth": clip.frames[:SHOWN].numpy(), MODEL: dreamt[:SHOWN]}
     return Weighed(RegionResult(region, noise, entries), truth, readings, films)
