@@ -4,7 +4,7 @@
 20 repeats of true video at 64 px through renderer and reader, and five seeds of every world of wrong physics.
 Repeats that are finished stay finished as long as the code that discovers, reads and simulates is the same.
     python benchmarks/discovery.py              measures what is not measured yet, writes the page
-    python benchmarks/discovery.py honey films  only these parts, without the page (also: jitter, lies)
+    python benchmarks/discovery.py honey films  only these parts, without the page (also: jitter, lies, own)
 """
 
 import hashlib
@@ -20,11 +20,12 @@ import numpy as np
 from scipy import stats
 
 from cavendish.data import Picture, Split
-from cavendish.measure.discovery import CONSTANTS, OTHER, Discovery, cut, discover
+from cavendish.measure.discovery import CONSTANTS, NOT_COMPARED, OTHER, SAME, Discovery, cut, discover
 from cavendish.measure.gates import admitted
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.scenes import (
+    SCENES,
     AristotleFall,
     BouncingBall,
     ChargedParticle,
@@ -52,6 +53,7 @@ FILMS: tuple[tuple[Scene, tuple[tuple[str, float], ...]], ...] = (
     (BouncingBall(), (("restitution at walls", 0.8),)),
     (Collision(), (("restitution between bodies", 1.0),)),
 )
+OWN = tuple(kind() for kind in SCENES if kind.space == 2)
 JITTER = ((CLIPS, 60), (5 * CLIPS, 20))  # clips, repeats
 Cell = dict[str, list[float]]
 LIES: tuple[tuple[Scene, Scene, str], ...] = (  # what the instrument is told, what is simulated, the right verdict
@@ -116,7 +118,7 @@ def jitter_cell(clips: int, seed: int) -> Cell:
 
 
 def lie_cell(told: Scene, shown: Scene, seed: int) -> dict[str, object]:
-    """Show wrong physics under a textbook name once."""
+    """Show a world under a textbook name, or its own, once."""
     show = video(shown, seed)
     if seed == 0:
         discover(told, show)  # compiles
@@ -150,6 +152,7 @@ def cells() -> dict[str, Callable[[], dict[str, object]]]:
         f"films {scene.name()} {seed}": partial(film_cell, scene, seed) for scene, _ in FILMS for seed in range(20)
     }
     every |= {f"lies {k} {seed}": partial(lie_cell, *LIES[k][:2], seed) for k in range(len(LIES)) for seed in range(5)}
+    every |= {f"own {scene.name()}": partial(lie_cell, scene, scene, 0) for scene in OWN}
     every |= {f"jitter {clips} {seed}": partial(jitter_cell, clips, seed) for clips, n in JITTER for seed in range(n)}
     return every
 
@@ -246,6 +249,21 @@ def lies(done: dict) -> list[str]:
     return rows
 
 
+def own(done: dict) -> list[str]:
+    """Write down how every comparable scene's own law was judged, and how long the slowest took."""
+    found = {scene.name(): done[f"own {scene.name()}"]["told"] for scene in OWN}
+    silent = [name for name, told in found.items() if told["verdict"] == NOT_COMPARED]
+    found = {name: told for name, told in found.items() if name not in silent}
+    same = [name for name, told in found.items() if told["verdict"] == SAME]
+    others = "".join(f"; {name}: {told['verdict']}" for name, told in found.items() if name not in same)
+    slowest = max(found, key=lambda name: found[name]["seconds"])
+    return [
+        f"Every scene's own law, {CLIPS} films of 64 px: `{SAME}` in {len(same)} of {len(found)}{others}.",
+        f"A law takes {np.median([told['seconds'] for told in found.values()]):.1f} s of one core at the median,",
+        f"{found[slowest]['seconds']:.1f} s at most ({slowest}). No law is looked for in {', '.join(silent)}.",
+    ]
+
+
 def main() -> None:
     """Measure everything and write it down."""
     parts = sys.argv[1:]
@@ -260,6 +278,7 @@ def main() -> None:
         "\n".join(jitter(done)),
     ]
     texts += ["Lie detector: wrong physics, filmed at 64 px and read back.", "\n".join(lies(done))]
+    texts += ["\n".join(own(done))]
     DOCUMENT.write_text("\n\n".join(texts) + "\n")
 
 

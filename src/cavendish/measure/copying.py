@@ -181,9 +181,9 @@ def kept_attributes(
     clips, shown = np.arange(len(truth.position)), np.argmax(truth.position[:, 0, :, 0] > 0, axis=-1)
     reach = WIDEST * imagined.radius[..., None]
     rim = np.array([scene.world.width, scene.world.height]) - reach
-    inside = ((imagined.position > reach) & (imagined.position < rim)).all(-1)  # NaN and what waits outside are not
+    inside = np.asarray(((imagined.position > reach) & (imagined.position < rim)).all(-1))  # lost and waiting are not
     inside[:, : scene.context] = False
-    last = inside.any(-1)[:, ::-1].cumsum(1)[:, ::-1] <= LATE
+    last = np.asarray(inside.any(-1))[:, ::-1].cumsum(1)[:, ::-1] <= LATE
     look = (inside & last[..., None]).sum(1).argmax(-1)
     late = inside[clips, :, look] & last
     seen = late.sum(1) >= 2
