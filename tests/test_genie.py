@@ -12,12 +12,13 @@ from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.measure.playing import (
     OUTCOMES,
+    Pressed,
     alignment,
     information,
+    likened,
     nmi,
     obedience,
     press_all,
-    pressed,
     psnr,
     start_images,
     true_presses,
@@ -261,26 +262,28 @@ def test_the_true_world_obeys_every_pad_and_its_masses() -> None:
     assert starts.trajectory is not None
     world.factors = starts.trajectory.factors
     reader = Reader.of(Pushable().draw(starts.trajectory))
-    found = press_all(world, starts, reader, 1, seeded(0))
+    true = true_presses(Pushable(), starts.trajectory, 1)
+    found = press_all(world, starts, true, reader, 1, seeded(0))
     scores = {score.name: score.value for score in obedience(found)}
     assert scores["least consistent pad"] == 1.0
     assert scores["outcomes that some pad reaches"] == 5.0
     assert abs(scores["controllability"] - np.log2(5)) < 1e-6
     assert abs(scores["exponent of mass"] + 1) < 0.05
-    true = true_presses(Pushable(), starts.trajectory, 1)
     assert np.abs(true.moved[::-1] - found.moved).max() < 0.02
 
 
 def test_a_world_that_ignores_its_pads_is_found_out() -> None:
-    rng = np.random.default_rng(0)
-    same = rng.normal(0, 1, (1, 200, 2)) + np.zeros((5, 1, 1))
+    rng, ways = np.random.default_rng(0), np.array([[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
     mass = rng.uniform(1, 3, 200)
-    scores = {score.name: score.value for score in obedience(pressed(same, mass))}
+    truth = Pressed(ways[:, None] / mass[:, None], mass, np.arange(5)[:, None] + np.zeros((1, 200), int))
+    same = rng.normal(0, 1, (1, 200, 2)) + np.zeros((5, 1, 1))
+    scores = {score.name: score.value for score in obedience(likened(same, truth))}
     assert scores["controllability"] < 1e-9
     assert scores["least consistent pad"] < 0.5
-    lost = pressed(np.full((5, 4, 2), np.nan), np.ones(4))
-    assert (lost.outcome == -1).all()
-    assert len(OUTCOMES) == 5
+    assert (likened(np.full((5, 200, 2), np.nan), truth).outcome == -1).all()
+    nudged = likened(truth.moved + np.array([0.1, 0.0]), truth)
+    assert (nudged.outcome == np.arange(len(OUTCOMES))[:, None]).all()  # less than half of the weakest push
+    assert (likened(truth.moved[1:] / 3, truth).outcome == 0).all()
 
 
 def test_alignment_is_perfect_for_renamed_buttons_and_at_chance_for_shuffled_ones() -> None:
