@@ -52,6 +52,7 @@ VARIANTS = {
     "space-time": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="space-time")),
     "codebook": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, levels=(64,))),
     "symbols": replace(CONFIG, actions=replace(CONFIG.actions, sees="symbols")),
+    "history": replace(CONFIG, actions=replace(CONFIG.actions, known=2)),
     "additive": replace(CONFIG, dynamics=replace(CONFIG.dynamics, injection="additive")),
     "two steps": replace(CONFIG, dynamics=replace(CONFIG.dynamics, steps=2)),
     "alone": replace(CONFIG, dynamics=replace(CONFIG.dynamics, shape=replace(SMALL, window=1))),
@@ -79,16 +80,28 @@ def test_a_game_played_press_by_press_equals_the_game_computed_as_a_whole(kind: 
     world = shaken(VARIANTS.get(kind, CONFIG))
     begun = films(1, 4).frames
     symbols, told = world.dynamics.told_by_neighbours(begun)
-    place = world.enter(begun[0])
+    place, shown = world.enter(begun[0]), begun[:, -1]
     for number, button in enumerate([3, 0, 4, 1, 1, 2]):
         past = [part.of(slice(-1, None)) for part in world.dynamics.past(symbols, told)]
         pad = torch.tensor([[button]])
         whole = world.dynamics.uncover(symbols[:, -1:], pad, past, 0.0, seeded(number))
         place = world.press(place, button, 0.0, seeded(number))
         assert torch.equal(whole, place.memory.symbols[:, -1:])
+        changed = (whole != symbols[:, -1:])[:, 0]
         symbols, told = torch.cat([symbols, whole], 1), torch.cat([told, pad], 1)
-    assert torch.equal(world.tokenizer.decode(symbols)[0, -1], place.frame)
+        shown = world.tokenizer.repaint(symbols, changed, shown)
+    assert torch.equal(shown[0], place.frame)
     assert len(symbols.unique(dim=1)[0]) > 1
+
+
+def test_a_patch_whose_symbol_stays_keeps_its_pixels() -> None:
+    world, clip = shaken(), films(2, 2)
+    changed = torch.arange(16).expand(2, -1) == 5  # the second patch of the second row
+    symbols = world.tokenizer.encode(clip.frames)
+    made = world.tokenizer.repaint(symbols, changed, clip.frames[:, 0])
+    assert torch.equal(made[:, 8:16, 8:16], world.tokenizer.decode(symbols)[:, -1, 8:16, 8:16])
+    made[:, 8:16, 8:16] = clip.frames[:, 0, 8:16, 8:16]
+    assert torch.equal(made, clip.frames[:, 0])
 
 
 def test_play_and_training_guess_by_the_same_forward_pass() -> None:

@@ -3,6 +3,7 @@
 from cavendish.errors import unknown
 from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
+from cavendish.studies.genie_ale import GenieAle
 from cavendish.studies.genie_cloning import GenieCloning
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
@@ -16,6 +17,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieActionInjection(),
     GenieScaling(),
     GenieCloning(),
+    GenieAle(),
     JepaQuick(),
 )
 

@@ -10,6 +10,7 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 
 from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError
@@ -65,8 +66,8 @@ class GenieCloning(Experiment):
         shown, generator = film(watched, model, EXPERT), seeded(FRESH, 1)
         oracle = drawing(clone(shown.frames, shown.buttons, buttons, generator), generator)
         latent = drawing(clone(shown.frames, shown.codes, model.buttons, generator), generator)
-        won = {
-            "the expert itself": scene.finished(starts).any(-1),
+        won: dict[str, Bool[np.ndarray, " b"]] = {
+            "the expert itself": scene.finished(starts)[:, -1],
             "random buttons": played(
                 scene, starts.factors, side, lambda seen: torch.randint(buttons, (len(seen),), generator=generator)
             ),
@@ -79,7 +80,7 @@ class GenieCloning(Experiment):
                 meant = dictionary(shown, model.buttons, buttons, labelled)
                 parts.append(played(scene, factors, side, translated(latent, meant, generator)))
             won[f"latent cloning, {count} labelled moves"] = np.concatenate(parts)
-        random, expert = (alignment(model, split.clips(np.arange(64))) for split in (data, watched))
+        random, expert = (alignment(model, split.clips(np.arange(min(EXPERT, 64)))) for split in (data, watched))
         return (
             *(proportion(f"success, {name}", hits) for name, hits in won.items()),
             *random,

@@ -53,13 +53,13 @@ class GenieQuick(Experiment):
         return ask(study, model)
 
 
-def ask(study: Study, model: WorldModel) -> tuple[Score, ...]:
+def ask(study: Study, model: WorldModel, trials: int = TRIALS) -> tuple[Score, ...]:
     """Put every question about a played world to one, on fresh clips and starts."""
     if not isinstance(model, Steered):
         raise BadInputError(f"{study.name}: a {type(model).__name__} has no latent actions to press")
     data = study.data.lead
     clip = Split(data.scene, data.region, CLIPS, FRESH, data.picture).clips(np.arange(CLIPS))
-    starts = start_images(Split(data.scene, data.region, 100 * TRIALS, FRESH + 1, data.picture), TRIALS, HOLD)
+    starts = start_images(Split(data.scene, data.region, 100 * trials, FRESH + 1, data.picture), trials, HOLD)
     assert isinstance(data.scene, Playable)
     assert starts.trajectory is not None
     truth = true_presses(data.scene, starts.trajectory, HOLD)
