@@ -12,12 +12,13 @@ from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.measure.playing import (
     OUTCOMES,
+    Pressed,
     alignment,
     information,
+    likened,
     nmi,
     obedience,
     press_all,
-    pressed,
     psnr,
     start_images,
     true_presses,
@@ -51,6 +52,7 @@ VARIANTS = {
     "space-time": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="space-time")),
     "codebook": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, levels=(64,))),
     "symbols": replace(CONFIG, actions=replace(CONFIG.actions, sees="symbols")),
+    "history": replace(CONFIG, actions=replace(CONFIG.actions, known=2)),
     "additive": replace(CONFIG, dynamics=replace(CONFIG.dynamics, injection="additive")),
     "two steps": replace(CONFIG, dynamics=replace(CONFIG.dynamics, steps=2)),
     "alone": replace(CONFIG, dynamics=replace(CONFIG.dynamics, shape=replace(SMALL, window=1))),
@@ -78,16 +80,28 @@ def test_a_game_played_press_by_press_equals_the_game_computed_as_a_whole(kind: 
     world = shaken(VARIANTS.get(kind, CONFIG))
     begun = films(1, 4).frames
     symbols, told = world.dynamics.told_by_neighbours(begun)
-    place = world.enter(begun[0])
+    place, shown = world.enter(begun[0]), begun[:, -1]
     for number, button in enumerate([3, 0, 4, 1, 1, 2]):
         past = [part.of(slice(-1, None)) for part in world.dynamics.past(symbols, told)]
         pad = torch.tensor([[button]])
         whole = world.dynamics.uncover(symbols[:, -1:], pad, past, 0.0, seeded(number))
         place = world.press(place, button, 0.0, seeded(number))
         assert torch.equal(whole, place.memory.symbols[:, -1:])
+        changed = (whole != symbols[:, -1:])[:, 0]
         symbols, told = torch.cat([symbols, whole], 1), torch.cat([told, pad], 1)
-    assert torch.equal(world.tokenizer.decode(symbols)[0, -1], place.frame)
+        shown = world.tokenizer.repaint(symbols, changed, shown)
+    assert torch.equal(shown[0], place.frame)
     assert len(symbols.unique(dim=1)[0]) > 1
+
+
+def test_a_patch_whose_symbol_stays_keeps_its_pixels() -> None:
+    world, clip = shaken(), films(2, 2)
+    changed = torch.arange(16).expand(2, -1) == 5  # the second patch of the second row
+    symbols = world.tokenizer.encode(clip.frames)
+    made = world.tokenizer.repaint(symbols, changed, clip.frames[:, 0])
+    assert torch.equal(made[:, 8:16, 8:16], world.tokenizer.decode(symbols)[:, -1, 8:16, 8:16])
+    made[:, 8:16, 8:16] = clip.frames[:, 0, 8:16, 8:16]
+    assert torch.equal(made, clip.frames[:, 0])
 
 
 def test_play_and_training_guess_by_the_same_forward_pass() -> None:
@@ -261,26 +275,28 @@ def test_the_true_world_obeys_every_pad_and_its_masses() -> None:
     assert starts.trajectory is not None
     world.factors = starts.trajectory.factors
     reader = Reader.of(Pushable().draw(starts.trajectory))
-    found = press_all(world, starts, reader, 1, seeded(0))
+    true = true_presses(Pushable(), starts.trajectory, 1)
+    found = press_all(world, starts, true, reader, 1, seeded(0))
     scores = {score.name: score.value for score in obedience(found)}
     assert scores["least consistent pad"] == 1.0
     assert scores["outcomes that some pad reaches"] == 5.0
     assert abs(scores["controllability"] - np.log2(5)) < 1e-6
     assert abs(scores["exponent of mass"] + 1) < 0.05
-    true = true_presses(Pushable(), starts.trajectory, 1)
     assert np.abs(true.moved[::-1] - found.moved).max() < 0.02
 
 
 def test_a_world_that_ignores_its_pads_is_found_out() -> None:
-    rng = np.random.default_rng(0)
-    same = rng.normal(0, 1, (1, 200, 2)) + np.zeros((5, 1, 1))
+    rng, ways = np.random.default_rng(0), np.array([[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
     mass = rng.uniform(1, 3, 200)
-    scores = {score.name: score.value for score in obedience(pressed(same, mass))}
+    truth = Pressed(ways[:, None] / mass[:, None], mass, np.arange(5)[:, None] + np.zeros((1, 200), int))
+    same = rng.normal(0, 1, (1, 200, 2)) + np.zeros((5, 1, 1))
+    scores = {score.name: score.value for score in obedience(likened(same, truth))}
     assert scores["controllability"] < 1e-9
     assert scores["least consistent pad"] < 0.5
-    lost = pressed(np.full((5, 4, 2), np.nan), np.ones(4))
-    assert (lost.outcome == -1).all()
-    assert len(OUTCOMES) == 5
+    assert (likened(np.full((5, 200, 2), np.nan), truth).outcome == -1).all()
+    nudged = likened(truth.moved + np.array([0.1, 0.0]), truth)
+    assert (nudged.outcome == np.arange(len(OUTCOMES))[:, None]).all()  # less than half of the weakest push
+    assert (likened(truth.moved[1:] / 3, truth).outcome == 0).all()
 
 
 def test_alignment_is_perfect_for_renamed_buttons_and_at_chance_for_shuffled_ones() -> None:

@@ -5,12 +5,15 @@ NMI         2 I(code; button) / (H(code) + H(button)); both beside what shuffled
 delta-t     PSNR of frame t with inferred actions - PSNR with random ones (Bruce et al. 2024, section 3): uniform, or
             drawn as often as they occur; the second is the harder, since a code for "nothing" flatters the first
 changed     token accuracy where a symbol differs from the one before; the rest is right by copying
-pads        hold a code for a few frames from new start images; the ball, found by the reader, stayed or went left,
-            right, down or up: the share of the commonest outcome. Only this finds a model that ignores its actions.
+pads        hold a code for a few frames from new start images; the outcome is the button of the true world that, held
+            as long from the same start, would have moved the ball most nearly as the reader saw it move: the share of
+            the commonest outcome. So "stays" is nearer to rest than to any push of this very ball, and nothing is set
+            by hand; how far a pad moves a ball stands beside. Only this finds a model that ignores its actions.
 control     I(code; outcome) in bits, outcomes as above
 p = m v     a push of impulse J moves a ball by d ~ J / m: the exponent of m in d, -1 in the true world
 drift       share of starts from which the ball is still found after so many random presses
-A start image counts only if the true world itself would do what every button says: near a wall a ball bounces back.
+A start image counts only if the true world itself would do what every button says, all pushes alike: near a wall a
+ball bounces back.
 """
 
 from collections.abc import Callable
@@ -32,7 +35,6 @@ from cavendish.scenes.scene import disc_mass
 from cavendish.video import Clip, Imagined
 
 OUTCOMES = ("stays", "left", "right", "down", "up")
-STILL = 0.2  # m: what moved less has stayed; the lightest push of the pushable world moves 0.27 m
 DRAWS = 500  # of the bootstrap, where the statistic is no mean
 STEP = 4  # frames, of delta-t
 
@@ -57,7 +59,7 @@ class Steered(Protocol):
 
 @dataclass(frozen=True)
 class Pressed:
-    """Where the ball went from each start when each code was held: the outcome's number, -1 where it was lost."""
+    """Where the ball went from each start when each code was held, and as which button (-1 where it was lost)."""
 
     moved: Float[np.ndarray, "code trial d"]  # m
     mass: Float[np.ndarray, " trial"]  # kg
@@ -108,9 +110,10 @@ def foresight(model: Steered, clip: Clip, known: int, generator: torch.Generator
     )
 
 
-def press_all(model: Steered, starts: Clip, reader: Reader, hold: int, generator: torch.Generator) -> Pressed:
-    """Hold every latent action from every start."""
-    assert starts.trajectory is not None
+def press_all(
+    model: Steered, starts: Clip, truth: Pressed, reader: Reader, hold: int, generator: torch.Generator
+) -> Pressed:
+    """Hold every latent action from every start, of which the truth tells what the true buttons do there."""
     count, moved = len(starts.frames), []
     for code in range(model.buttons):
         frames = model.follow(starts.first(1), torch.full((count, hold), code), generator).frames
@@ -118,24 +121,25 @@ def press_all(model: Steered, starts: Clip, reader: Reader, hold: int, generator
         ends = frames[:, [0, -1]].numpy()
         found = reader.read(ends, np.array([0.0, 1.0])).position[:, :, 0]
         moved.append(found[:, 1] - found[:, 0])
-    return pressed(np.stack(moved), disc_mass(starts.trajectory, 1.0)[:, 0, 0])
+    return likened(np.stack(moved), truth)
 
 
-def pressed(moved: Float[np.ndarray, "code trial d"], mass: Float[np.ndarray, " trial"]) -> Pressed:
-    """Name the outcome of every trial."""
-    lost = np.isnan(moved).any(-1)
-    across = np.abs(moved[..., 0]) > np.abs(moved[..., 1])
-    way = np.where(across, 1 + (moved[..., 0] > 0), 3 + (moved[..., 1] > 0))
-    outcome = np.where(np.linalg.norm(moved, axis=-1) < STILL, 0, way)
-    return Pressed(moved, mass, np.where(lost, -1, outcome))
+def likened(moved: Float[np.ndarray, "code trial d"], truth: Pressed) -> Pressed:
+    """Call the outcome of every trial by the true button that moves the ball most like it."""
+    far = np.linalg.norm(moved[:, None] - truth.moved, axis=-1)
+    return Pressed(moved, truth.mass, np.where(np.isnan(far).any(1), -1, far.argmin(1)))
 
 
 def true_presses(scene: Playable, trajectory: Trajectory, hold: int) -> Pressed:
-    """Hold every true button from every start in the true world: the control, and the test of a start."""
+    """Hold every true button from every start in the true world: where no wall is near, each does what it says."""
     b, time = len(trajectory.position), scene.clock()[: hold + 1]
     held = [np.full((b, hold + 1, 1), float(button)) for button in range(len(scene.controls))]
     ends = np.stack([scene.simulate(trajectory.factors, time, action).position[:, -1, 0] for action in held])
-    return pressed(ends - trajectory.position[:, 0, 0], disc_mass(trajectory, 1.0)[:, 0, 0])
+    moved = ends - trajectory.position[:, 0, 0]
+    across = np.abs(moved[..., 0]) > np.abs(moved[..., 1])
+    way = np.where(across, 1 + (moved[..., 0] > 0), 3 + (moved[..., 1] > 0))
+    rests = np.linalg.norm(moved, axis=-1) == 0
+    return Pressed(moved, disc_mass(trajectory, 1.0)[:, 0, 0], np.where(rests, 0, way))
 
 
 def start_images(split: Split, count: int, hold: int) -> Clip:
@@ -144,8 +148,10 @@ def start_images(split: Split, count: int, hold: int) -> Clip:
     assert isinstance(scene, Playable)
     for first in range(0, split.size, 512):
         tried = np.arange(first, min(first + 512, split.size))
-        outcome = true_presses(scene, split.trajectories(tried), hold).outcome
-        kept = np.append(kept, tried[(outcome == np.arange(len(OUTCOMES))[:, None]).all(0)])
+        true = true_presses(scene, split.trajectories(tried), hold)
+        far = np.linalg.norm(true.moved[1:], axis=-1)
+        free = (true.outcome == np.arange(len(OUTCOMES))[:, None]).all(0) & (far.max(0) - far.min(0) < 1e-9)
+        kept = np.append(kept, tried[free])
         if len(kept) >= count:
             return split.clips(kept[:count])
     raise BadInputError(f"only {len(kept)} of {split.size} starts leave room for every push, expected {count}")
@@ -160,6 +166,7 @@ def obedience(found: Pressed) -> tuple[Score, ...]:
         score(f"pad {code}: {OUTCOMES[usual[code]]}", "", (found.outcome[code] == usual[code]).astype(float))
         for code in range(codes)
     ]
+    far = [score(f"pad {code} moves by", "m", np.linalg.norm(found.moved[code], axis=-1)) for code in range(codes)]
     obeyed = (found.outcome == usual[:, None]) & (usual[:, None] > 0)
 
     def control(drawn: Int[np.ndarray, " n"]) -> float:
@@ -167,6 +174,7 @@ def obedience(found: Pressed) -> tuple[Score, ...]:
 
     return (
         *pads,
+        *far,
         score("least consistent pad", "", np.array([min(pad.value for pad in pads)])),
         score("outcomes that some pad reaches", f"of {len(OUTCOMES)}", np.array([float(len(set(usual.tolist())))])),
         resampled("controllability", "bit", trials, control),

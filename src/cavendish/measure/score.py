@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import stats
 
 from cavendish.motion import Trajectory
@@ -51,6 +51,13 @@ def score(name: str, unit: str, values: Float[np.ndarray, " b"]) -> Score:
     low, high = interval(counted)
     mean = float(counted.mean()) if counted.size else float("nan")
     return Score(name, unit, mean, low, high, counted.size, values.size, tuple(values.tolist()))
+
+
+def proportion(name: str, hits: Bool[np.ndarray, " b"]) -> Score:
+    """Summarise yes and no by their share and a Wilson interval."""
+    bounds = stats.binomtest(int(hits.sum()), hits.size).proportion_ci(CONFIDENCE, "wilson")
+    values = tuple(hits.astype(float).tolist())
+    return Score(name, "", float(hits.mean()), float(bounds.low), float(bounds.high), hits.size, hits.size, values)
 
 
 def interval(values: Float[np.ndarray, " b"]) -> tuple[float, float]:

@@ -62,6 +62,10 @@ class Experiment(ABC):
     def ask(self, study: Study, model: WorldModel) -> tuple[Score, ...]:
         """Put the question to a trained model."""
 
+    def prepare(self, study: Study, folder: Path) -> None:
+        """Put into a run folder what another run has learnt already in just the same way; nothing by default."""
+        return
+
     def controls(self, preset: str) -> tuple[Row, ...]:
         """Return what pupils score whose marks are known beforehand; none by default."""
         return ()
@@ -95,6 +99,7 @@ def answered(
     if kept.is_dir():
         verify_folder(kept)
         return from_json(Row, read_json(kept / "answers.json"), str(kept / "answers.json")).scores
+    experiment.prepare(study, folder)
     model = learn(study, folder, stop, console)
     scores = experiment.ask(study, model)
     with committed_folder(kept) as private:

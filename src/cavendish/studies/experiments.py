@@ -4,6 +4,8 @@ from cavendish.errors import unknown
 from cavendish.studies.conflict import AttributeMatrix
 from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
+from cavendish.studies.genie_ale import GenieAle
+from cavendish.studies.genie_cloning import GenieCloning
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
 from cavendish.studies.sora_features import SoraFeatures
@@ -15,6 +17,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieTokenizer(),
     GenieActionInjection(),
     GenieScaling(),
+    GenieCloning(),
+    GenieAle(),
     JepaQuick(),
     AttributeMatrix(),
 )

@@ -13,9 +13,19 @@ import torch
 
 from cavendish.data import Split
 from cavendish.errors import BadInputError
-from cavendish.measure.playing import Steered, alignment, foresight, obedience, persistence, press_all, start_images
+from cavendish.measure.playing import (
+    Steered,
+    alignment,
+    foresight,
+    obedience,
+    persistence,
+    press_all,
+    start_images,
+    true_presses,
+)
 from cavendish.measure.score import Score
 from cavendish.models import WorldModel
+from cavendish.scenes import Playable
 from cavendish.studies.catalogue import GENIE_QUICK
 from cavendish.studies.controls import reader_of
 from cavendish.studies.experiment import Cell, Experiment
@@ -43,18 +53,21 @@ class GenieQuick(Experiment):
         return ask(study, model)
 
 
-def ask(study: Study, model: WorldModel) -> tuple[Score, ...]:
+def ask(study: Study, model: WorldModel, trials: int = TRIALS) -> tuple[Score, ...]:
     """Put every question about a played world to one, on fresh clips and starts."""
     if not isinstance(model, Steered):
         raise BadInputError(f"{study.name}: a {type(model).__name__} has no latent actions to press")
     data = study.data.lead
     clip = Split(data.scene, data.region, CLIPS, FRESH, data.picture).clips(np.arange(CLIPS))
-    starts = start_images(Split(data.scene, data.region, 100 * TRIALS, FRESH + 1, data.picture), TRIALS, HOLD)
+    starts = start_images(Split(data.scene, data.region, 100 * trials, FRESH + 1, data.picture), trials, HOLD)
+    assert isinstance(data.scene, Playable)
+    assert starts.trajectory is not None
+    truth = true_presses(data.scene, starts.trajectory, HOLD)
     reader, codes = reader_of(data), model.infer(clip)
     usual = codes.flatten()[torch.randint(codes.numel(), (CLIPS, LONG), generator=seeded(FRESH, 1))]
     return (
         *alignment(model, clip),
         *foresight(model, clip.first(FRAMES), KNOWN, seeded(FRESH, 2)),
-        *obedience(press_all(model, starts, reader, HOLD, seeded(FRESH, 3))),
+        *obedience(press_all(model, starts, truth, reader, HOLD, seeded(FRESH, 3))),
         *persistence(model, clip, reader, usual, seeded(FRESH, 4)),
     )

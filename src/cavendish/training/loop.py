@@ -4,7 +4,7 @@ Step n sees the clips n B .. n B + B - 1 of the split, or its part of a blend (c
 and a generator seeded by (seed, n): a run is a function of two integers, and a resumed run equals an
 uninterrupted one bit by bit on one machine and thread count. How a step is spread over processes does not matter
 (`spread`). An exponential moving average follows the parameters,
-ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)). Gradients are clipped to norm 1.
+ema <- d ema + (1 - d) p with d = min(decay, (1 + n) / (10 + n)), but not buffers. Gradients are clipped to norm 1.
 A loss or gradient that is not finite stops the run before it touches any parameter.
 """
 
@@ -20,7 +20,7 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
-from cavendish.data import Blend, Split
+from cavendish.data import Arcade, Blend, Split
 from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Learner, Pace, Stage, WorldModel
 from cavendish.training import checkpoint
@@ -68,7 +68,7 @@ class Run:
     """Where a model is trained, on what, how, and who is told."""
 
     folder: Path
-    split: Split | Blend
+    split: Split | Blend | Arcade
     config: TrainingConfig
     seed: int
     stop: StopRequest
@@ -149,7 +149,7 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
     stage.module.eval()
 
 
-def _batch(split: Split | Blend, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
+def _batch(split: Split | Blend | Arcade, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
     clips = split.batches(step, batch)
     return clips if device.type == "cpu" else tuple(_moved(clip, device) for clip in clips)
 
@@ -177,9 +177,12 @@ def _finite(figures: dict[str, float]) -> dict[str, float]:
 
 @torch.no_grad()
 def follow(average: dict[str, Tensor], model: Learner, decay: float) -> None:
-    """Move the average towards the parameters."""
-    state = model.state_dict()
-    torch._foreach_lerp_([shard(average[name]) for name in state], [shard(p) for p in state.values()], 1 - decay)
+    """Move the average towards the parameters; buffers are taken as they are, for they follow something already."""
+    state, buffers = model.state_dict(), dict(model.named_buffers())
+    learnt = [name for name in state if name not in buffers]
+    torch._foreach_lerp_([shard(average[name]) for name in learnt], [shard(state[name]) for name in learnt], 1 - decay)
+    for name in state.keys() & buffers.keys():
+        shard(average[name]).copy_(shard(state[name]))
 
 
 def _save(model: Learner, optimiser: Optimiser, average: dict[str, Tensor], folder: Path, done: int, run: Run) -> None:

@@ -1,16 +1,17 @@
 """What was done between two frames, as one of a few symbols, learnt without ever being told.
 
-    code = nearest codebook vector of  encoder(x_t, x_{t+1} - x_t)
-    x_{t+1} - x_t  ~  decoder(x_t, code)
+    code = nearest codebook vector of  encoder(p, x_{t+1} - x_t)
+    x_{t+1} - x_t  ~  decoder(p, code),   p = (x_t, x_t - x_{t-1}, ..) the `known` last frames
 The decoder cannot see x_{t+1} and answers with the change alone, from a head that starts at zero: nothing is won by
 painting the background, and ignoring the code costs the whole change (Bruce et al. 2024, section 2.1; Schmidt & Jiang
 2024, LAPO). Both look at a square around the change only, and a transition without change teaches nothing; changed
-values weigh `MOVING` times as much. There is no history: with it the codes come to mean "go on" and "turn" where
-buttons are held (docs/log.md). What was really pressed, where it is known, is looked at
-for the log and for nothing else.
+values weigh `MOVING` times as much. How much history the decoder knows decides what a code has to say. With x_t alone,
+codes are spent on what goes on by itself (a ball that rolls out); with x_{t-1} besides, they come to mean "go on" and
+"turn" where buttons are held (docs/log.md). What was really pressed, where it is known, is looked at for the log and
+for nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import torch
@@ -18,6 +19,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cavendish.codec import LATER
 from cavendish.models.genie.quantise import Codebook, perplexity
 from cavendish.models.genie.tokenizer import Tokenizer
 from cavendish.models.world_model import Learner, Pace
@@ -25,6 +27,7 @@ from cavendish.video import Clip
 
 CELL = 4  # px, of pixels read together
 MOVING, CHANGE = 15.0, 8 / 255
+LEAST = 0.25  # of its fair share: a code that is chosen less begins anew
 CHOSEN = 8  # transitions of a clip in one step
 PACE = Pace(steps=0.45)
 
@@ -39,6 +42,7 @@ class LatentActionConfig:
     width: int = 40
     crop: int = 32  # px, of the square around a change
     pace: Pace = PACE
+    known: int = field(default=1, metadata=LATER)  # frames of the past that are shown to encoder and decoder
 
 
 @final
@@ -52,9 +56,9 @@ class LatentActions(Learner):
         channels, cell = (tokenizer.quantise.width, tokenizer.config.patch) if symbols else (3 * CELL**2, CELL)
         height, width = (cells * tokenizer.config.patch // cell for cells in tokenizer.cells)
         self.side = (min(config.crop // cell, height), min(config.crop // cell, width))
-        self.codebook, k = Codebook(config.codes, 8), config.width
+        self.codebook, k = Codebook(config.codes, 8, LEAST), config.width
         self.encoder = nn.Sequential(
-            nn.Conv2d(2 * channels, k, 3, padding=1),
+            nn.Conv2d((config.known + 1) * channels, k, 3, padding=1),
             nn.GELU(),
             nn.Conv2d(k, k, 3, padding=1),
             nn.GELU(),
@@ -64,15 +68,16 @@ class LatentActions(Learner):
             nn.Linear(64, self.codebook.width),
         )
         self.told = nn.Linear(self.codebook.width, 2 * k)
-        self.layers = nn.ModuleList((nn.Conv2d(channels, k, 3, padding=1), nn.Conv2d(k, k, 3, padding=1)))
+        into = nn.Conv2d(config.known * channels, k, 3, padding=1)
+        self.layers = nn.ModuleList((into, nn.Conv2d(k, k, 3, padding=1)))
         self.head = nn.Conv2d(k, channels, 3, padding=1, bias=False)
         nn.init.zeros_(self.head.weight)
 
     @torch.no_grad()
     def infer(self, frames: UInt8[Tensor, "b t h w c"]) -> Int[Tensor, "b s"]:
         """Return the code of every transition of a clip; s = t - 1."""
-        planes = self._planes(frames)
-        before, change = self._cropped(planes[:, :-1].flatten(0, 1), planes[:, 1:].flatten(0, 1))
+        planes, t = self._planes(frames), frames.shape[1]
+        before, change = self._cropped(planes[:, self._steps(torch.arange(t - 1))].flatten(0, 1))
         if not len(before):
             return frames.new_zeros(len(frames), 0, dtype=torch.long)
         return self.codebook(self.encoder(torch.cat([before, change], 1)))[1].view(len(frames), -1)  # type: ignore[no-any-return]
@@ -83,9 +88,8 @@ class LatentActions(Learner):
         device, count = clip.frames.device, min(CHOSEN, t - 1)
         picked = torch.rand(b, t - 1, generator=generator, device=device).argsort(1)[:, :count]
         rows = torch.arange(b, device=device)[:, None]
-        pair = torch.stack([clip.frames[rows, picked], clip.frames[rows, picked + 1]], 2).flatten(0, 1)
-        planes = self._planes(pair)
-        before, change = self._cropped(planes[:, 0], planes[:, 1])
+        shown = clip.frames[rows[..., None], self._steps(picked)].flatten(0, 1)
+        before, change = self._cropped(self._planes(shown))
         moved = change.abs().amax((1, 2, 3)) > CHANGE
         moved = moved | ~moved.any()
         before, change = before[moved], change[moved]
@@ -124,10 +128,14 @@ class LatentActions(Learner):
             return values.reshape(*values.shape[:2], *tokenizer.cells, -1).movedim(-1, 2)
         return F.pixel_unshuffle(frames.float().movedim(-1, 2) / 255, CELL)
 
-    def _cropped(self, before: Float[Tensor, "n p y x"], after: Float[Tensor, "n p y x"]) -> tuple[Tensor, Tensor]:
-        """Return a square of the first frames and of the change, around the middle of the change."""
-        change = after - before
-        moved = (change.abs().amax(1) > CHANGE).float()
+    def _steps(self, picked: Int[Tensor, "*b"]) -> Int[Tensor, "*b s"]:
+        """Return the frames that belong to transitions: the known past, as far as there is one, and the next."""
+        return (picked[..., None] + torch.arange(1 - self.config.known, 2, device=picked.device)).clamp(min=0)
+
+    def _cropped(self, planes: Float[Tensor, "n s p y x"]) -> tuple[Tensor, Tensor]:
+        """Return a square of the last known frame and the changes before it, and of the change after it."""
+        changes = planes[:, 1:] - planes[:, :-1]
+        moved = (changes[:, -1].abs().amax(1) > CHANGE).float()
         index = []
         for axis, side in ((1, self.side[0]), (2, self.side[1])):
             along = torch.arange(moved.shape[axis], device=moved.device)
@@ -135,11 +143,12 @@ class LatentActions(Learner):
             middle = (profile * along).sum(1) / profile.sum(1).clamp(min=1)
             start = (middle - (side - 1) / 2).round().long().clamp(0, moved.shape[axis] - side)
             index.append(start[:, None] + torch.arange(side, device=moved.device))
-        rows = torch.arange(len(before), device=moved.device)[:, None, None]
+        rows = torch.arange(len(planes), device=moved.device)[:, None, None]
         y, x = index[0][:, :, None], index[1][:, None, :]
-        return tuple(part.movedim(1, -1)[rows, y, x].movedim(-1, 1) for part in (before, change))  # type: ignore[return-value]
+        seen = torch.cat([planes[:, -2], changes[:, :-1].flatten(1, 2)], 1)
+        return tuple(part.movedim(1, -1)[rows, y, x].movedim(-1, 1) for part in (seen, changes[:, -1]))  # type: ignore[return-value]
 
-    def _retold(self, before: Float[Tensor, "n p y x"], code: Float[Tensor, "n k"]) -> Float[Tensor, "n p y x"]:
+    def _retold(self, before: Float[Tensor, "n q y x"], code: Float[Tensor, "n k"]) -> Float[Tensor, "n p y x"]:
         x = before
         for layer, told in zip(self.layers, self.told(code)[..., None, None].chunk(2, 1), strict=True):
             x = F.gelu(layer(x) + told)

@@ -2,8 +2,8 @@
 
 Three parts, trained one after the other: a tokenizer turns frames into symbols, latent actions say in one of a few
 codes what was done between two frames, and the dynamics guesses the next symbols from the past ones and a code. To play
-is to choose the code oneself. All that the future depends on is kept from key press to key press (`Memory`), hence a
-press costs one frame, however long the game.
+is to choose the code oneself; a patch whose symbol stays keeps its pixels. All that the future depends on is kept from
+key press to key press (`Memory`), hence a press costs one frame, however long the game.
 """
 
 from collections.abc import Iterator
@@ -61,10 +61,11 @@ class GenieConfig:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a played world remembers: the last symbols, and the keys and values of every block."""
+    """What a played world remembers: the last symbols, the keys and values of every block, and the last frame."""
 
     symbols: Int[Tensor, "b t n"]
     past: list[Past]
+    frame: UInt8[Tensor, "b h w c"]
 
 
 @final
@@ -119,7 +120,7 @@ class Genie(WorldModel, PlayedWorld[Memory]):
         frames = [context.frames]
         for action in self._buttons(actions).unbind(1):
             memory = self._next(memory, action, temperature, generator)
-            frames.append(self._painted(memory)[:, None])
+            frames.append(memory.frame[:, None])
         step = context.time[-1] - context.time[-2] if known > 1 else context.time.new_tensor(0.1)
         later = context.time[-1] + step * torch.arange(1, actions.shape[1] + 1, device=step.device)
         return Imagined(torch.cat(frames, 1), None, torch.cat([context.time, later]), context.world, known)
@@ -164,7 +165,7 @@ class Genie(WorldModel, PlayedWorld[Memory]):
         """Take one latent action."""
         action = self._buttons(torch.tensor([[button]], device=place.memory.symbols.device))[:, 0]
         memory = self._next(place.memory, action, temperature, generator)
-        return Place(self._painted(memory)[0], memory)
+        return Place(memory.frame[0], memory)
 
     def checked(self, frames: Tensor) -> UInt8[Tensor, "b t h w c"]:
         """Refuse frames that this world cannot be shown."""
@@ -187,7 +188,7 @@ class Genie(WorldModel, PlayedWorld[Memory]):
     def _begun(self, frames: UInt8[Tensor, "b t h w c"]) -> Memory:
         symbols, action = self.dynamics.told_by_neighbours(frames[:, -REMEMBERED:])
         past = [part.of(slice(-1, None)) for part in self.dynamics.past(symbols, action)]
-        return Memory(symbols[:, -self.tokenizer.memory :], past)
+        return Memory(symbols[:, -self.tokenizer.memory :], past, frames[:, -1])
 
     def _next(
         self, memory: Memory, action: Int[Tensor, " b"], temperature: float, generator: torch.Generator
@@ -195,7 +196,5 @@ class Genie(WorldModel, PlayedWorld[Memory]):
         before = memory.symbols[:, -1:]
         now = self.dynamics.uncover(before, action[:, None], memory.past, temperature, generator)
         _, past = self.dynamics(now, before, action[:, None], memory.past)
-        return Memory(torch.cat([memory.symbols, now], 1)[:, -self.tokenizer.memory :], past)
-
-    def _painted(self, memory: Memory) -> UInt8[Tensor, "b h w c"]:
-        return self.tokenizer.decode(memory.symbols)[:, -1]
+        symbols = torch.cat([memory.symbols, now], 1)[:, -self.tokenizer.memory :]
+        return Memory(symbols, past, self.tokenizer.repaint(symbols, (now != before)[:, 0], memory.frame))

@@ -4,7 +4,8 @@ Levels (FSQ, Mentzer et al. 2023): u = (L - 1) sigmoid(z), digit = round(u), val
 the few dimensions; the gradient passes the rounding unchanged. Nothing is learnt, so nothing can collapse.
 Codebook (VQ, van den Oord et al. 2017): the unit vector nearest to z / |z|, with |z / |z| - e|^2 added to the loss.
 Its vectors follow what is assigned to them, e <- 0.98 e + 0.02 mean; one that nothing chose for `PATIENCE` steps is put
-on a vector of the batch: without that, most of the alphabet dies (docs/log.md).
+on a vector of the batch: without that, most of the alphabet dies (docs/log.md). So is one that is chosen less than
+`least` times its fair share, where an alphabet is small and every symbol is to mean something.
 """
 
 import math
@@ -59,9 +60,9 @@ class Codebook(nn.Module):
     idle: Tensor
     share: Tensor
 
-    def __init__(self, count: int, width: int) -> None:
+    def __init__(self, count: int, width: int, least: float = 0.0) -> None:
         super().__init__()
-        self.count, self.width = count, width
+        self.count, self.width, self.least = count, width, least
         self.register_buffer("values", F.normalize(torch.randn(count, width), dim=-1))
         self.register_buffer("idle", torch.zeros(count))
         self.register_buffer("share", torch.full((count,), 1 / count))  # how often each is chosen
@@ -86,11 +87,11 @@ class Codebook(nn.Module):
             self.values.copy_(torch.where(counts[:, None] > 0, followed, self.values))
             self.idle.copy_(torch.where(counts > 0, 0.0, self.idle + 1))
             self.share.lerp_(counts / counts.sum(), 1 - FOLLOW)
-            dead = (self.idle >= PATIENCE).nonzero()[:, 0]
+            dead = ((self.idle >= PATIENCE) | (self.share < self.least / self.count)).nonzero()[:, 0]
             if len(dead):
                 donors = torch.randint(len(unit), (len(dead),), generator=generator, device=z.device)
                 self.values[dead] = unit[donors]
-                self.idle[dead] = 0.0
+                self.idle[dead], self.share[dead] = 0.0, 1 / self.count
         return commitment
 
 

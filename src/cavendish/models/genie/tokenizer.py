@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,6 +72,15 @@ class Tokenizer(Learner):
         """Paint frames."""
         painted = self._paint(self.quantise.values[symbols])
         return ((painted.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+    def repaint(
+        self, symbols: Int[Tensor, "b t n"], changed: Bool[Tensor, "b n"], frame: UInt8[Tensor, "b h w c"]
+    ) -> UInt8[Tensor, "b h w c"]:
+        """Paint the changed patches of the last frame, and keep the others as they were."""
+        where = changed.view(-1, *self.cells)
+        for axis in (1, 2):
+            where = where.repeat_interleave(self.config.patch, axis)
+        return torch.where(where[..., None], self.decode(symbols)[:, -1], frame)
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Weigh the error of repainted frames; log the health of the symbols."""
