@@ -106,7 +106,7 @@ def test_rollouts_of_training_are_those_of_imagination() -> None:
     dream = model.steer(clip.first(6), clip.actions, 4)
     assert dream.features is not None
     with torch.no_grad():
-        z = model._embed(clip.frames)
+        z = model.glimpse(clip.frames)
         foretold = model._foretold(z, model._buttons(clip.frames, clip.actions), 4)
     assert torch.allclose(dream.features[:, 6:, :6], foretold[:, 3], atol=1e-5)
     still = model.steer(clip.first(6), torch.zeros_like(clip.actions), 4)  # type: ignore[arg-type]

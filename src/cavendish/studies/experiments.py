@@ -5,6 +5,7 @@ from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
+from cavendish.studies.planning import Planning
 from cavendish.studies.sora_features import SoraFeatures
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -15,6 +16,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieActionInjection(),
     GenieScaling(),
     JepaQuick(),
+    Planning(),
 )
 
 
