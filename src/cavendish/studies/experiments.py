@@ -7,6 +7,7 @@ from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
 from cavendish.studies.planning import Planning
 from cavendish.studies.sora_features import SoraFeatures
+from cavendish.studies.surprise import SurpriseStudy
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     SoraFeatures(),
@@ -17,6 +18,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieScaling(),
     JepaQuick(),
     Planning(),
+    SurpriseStudy(),
 )
 
 
