@@ -99,7 +99,8 @@ class Planner:
         best, least = torch.zeros(clips, depth, dtype=torch.long), torch.full((clips,), torch.inf)
         for _ in range(self.rounds):
             drawn = torch.multinomial(chance.flatten(0, 1), self.drawn, True, generator=self.generator)
-            courses = drawn.view(clips, depth, self.drawn).transpose(1, 2)
+            courses = drawn.view(clips, depth, self.drawn).transpose(1, 2).contiguous()
+            courses[:, 0] = chance.argmax(-1)  # the likeliest course is always thought over; at first, no button at all
             cost = _cost(self.world, seen, courses, aim)
             found = cost.min(1)
             better = found.values < least

@@ -31,8 +31,8 @@ LESSONS, FRESH = 300, 100  # clips
 FAR = (4, 16)  # frames of free running
 QUICK = TrainingConfig(steps=3000, batch=16, rate=2e-3, save_every=500)
 PUSHED = replace(QUICK, steps=6000)
-GUARD = Sigreg(weight=0.003)
-SEEN_FREEDOM = 3  # what one frame can tell of a ball: x, y and size; more numbers fold a world that has no more
+GUARD = Sigreg(weight=0.002)
+LATENT = 4  # one more than a frame can tell of a ball, x, y and size: more numbers fold what has no more freedom
 
 
 @final
@@ -100,11 +100,11 @@ class JepaQuick(Experiment):
 
 
 def _free(training: TrainingConfig) -> Study:
-    return _study("jepa-uniform", UniformMotion(), JepaConfig(latent=SEEN_FREEDOM, window=20, guard=GUARD), training)
+    return _study("jepa-uniform", UniformMotion(), JepaConfig(latent=LATENT, window=20, guard=GUARD), training)
 
 
 def _pushed(training: TrainingConfig) -> Study:
-    model = JepaConfig(latent=SEEN_FREEDOM, window=20, buttons=len(Pushable.controls), guard=GUARD)
+    model = JepaConfig(latent=LATENT, window=20, buttons=len(Pushable.controls), guard=GUARD)
     return _study("jepa-pushable", Pushable(), model, training)
 
 

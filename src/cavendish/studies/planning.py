@@ -108,7 +108,8 @@ class Simulator:
 
     def glimpse(self, frames: UInt8[Tensor, "b t h w c"]) -> Float[Tensor, "b t k"]:
         """Read the place of the first body."""
-        return torch.from_numpy(self.reader.read(frames.numpy(), np.arange(frames.shape[1])).position[:, :, 0])
+        found = self.reader.read(frames.numpy(), np.arange(frames.shape[1], dtype=float))
+        return torch.from_numpy(found.position[:, :, 0]).float()
 
     def foresee(self, seen: UInt8[Tensor, "b t h w c"], courses: Int[Tensor, "b n s"]) -> Float[Tensor, "b n s k"]:
         """Simulate every course from the true states."""
@@ -117,7 +118,7 @@ class Simulator:
         actions = np.zeros((b * n, s + 1, 1))
         actions[:, :s, 0] = courses.flatten(0, 1).numpy()
         led = scene.simulate(np.repeat(factors, n, 0), scene.clock()[: s + 1], actions)
-        return torch.from_numpy(led.position[:, 1:, 0]).view(b, n, s, -1)
+        return torch.from_numpy(led.position[:, 1:, 0]).float().view(b, n, s, -1)
 
 
 @final

@@ -36,7 +36,8 @@ from cavendish.studies.study import Study, Weighing
 from cavendish.training import TrainingConfig, seeded
 
 PAIRS, REHEARSED, USUAL = 200, 60, 200  # judged; on which the context is chosen; true films that tell what is usual
-CONTEXTS = (2, 3, 4, 6, 8, 10)  # frames
+CONTEXTS = (2, 4, 8, 12)  # frames
+WAYS = ("own", "by phase", "released")
 DEVELOPMENT, JUDGED = 11, 12  # seeds; training has seed 0
 DATA = Split(Parabola(), size=3_000_000, picture=QUICK_PICTURE)
 JEPA = JepaConfig(latent=6, window=32, guard=Sigreg(weight=0.005))
@@ -66,29 +67,31 @@ class SurpriseStudy(Experiment):
 def judged(data: Split, judge: Surprised) -> tuple[Score, ...]:
     """Judge by every convention, on every kind of violation."""
     usual = _fresh(data, DEVELOPMENT, USUAL).clips(np.arange(USUAL))
+    films, context = _films(data, JUDGED, PAIRS), float("nan")
     ways: dict[str, Surprised] = {"own": judge, "by phase": standardised(judge, usual, seeded(0))}
-    found, context = {way: _marks(data, who) for way, who in ways.items()}, float("nan")
     if isinstance(judge, Jepa):
-        rehearsed = {c: _marks(data, Foretold(judge, c), DEVELOPMENT, REHEARSED) for c in CONTEXTS}
-        context = max(CONTEXTS, key=lambda c: sum(auroc.value for auroc in rehearsed[c][::2]))
-        found["released"] = _marks(data, Foretold(judge, int(context)))
-    else:
-        found["released"] = tuple(replace(s, value=float("nan"), n=0, values=()) for s in found["own"])
-    names = [f"{kind}, {what}" for kind in BOTH_WAYS for what in ("AUROC", "accuracy")]
-    scores = [
-        s.named(f"{name}, {way}") for n, name in enumerate(names) for way, marks in found.items() for s in (marks[n],)
-    ]
+        context = _rehearsed(judge, _films(data, DEVELOPMENT, REHEARSED))
+        ways["released"] = Foretold(judge, int(context))
+    found = {way: [preference(who, pairs, seeded(JUDGED)) for pairs in films] for way, who in ways.items()}
+    unasked = Score("", "", float("nan"), float("nan"), float("nan"), 0, PAIRS, ())
+    scores = []
+    for number, kind in enumerate(BOTH_WAYS):
+        for what in ("auroc", "accuracy"):
+            for way in WAYS:
+                mark = getattr(found[way][number], what) if way in found else unasked
+                scores.append(mark.named(f"{kind}, {what}, {way}"))
     return (*scores, Score("context chosen", "frames", context, context, context, 1, 1, (context,)))
 
 
-def _marks(data: Split, judge: Surprised, seed: int = JUDGED, count: int = PAIRS) -> tuple[Score, ...]:
-    told = (preference(judge, pairs, seeded(seed)) for pairs in _pairs(data, seed, count))
-    return tuple(score for answer in told for score in (answer.auroc, answer.accuracy))
+def _rehearsed(judge: Jepa, films: list[Pairs]) -> int:
+    """Choose the context with which development pairs are told apart best."""
+    told = {c: sum(preference(Foretold(judge, c), pairs, seeded(0)).auroc.value for pairs in films) for c in CONTEXTS}
+    return max(told, key=lambda c: told[c])
 
 
-def _pairs(data: Split, seed: int, count: int) -> Iterator[Pairs]:
-    for one, other in BOTH_WAYS.values():
-        yield twins(_fresh(data, seed, count), both(one, other), count)
+def _films(data: Split, seed: int, count: int) -> list[Pairs]:
+    fresh = _fresh(data, seed, count)
+    return [twins(fresh, both(one, other), count) for one, other in BOTH_WAYS.values()]
 
 
 def _fresh(data: Split, seed: int, count: int) -> Split:
