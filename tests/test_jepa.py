@@ -1,6 +1,9 @@
 """A predictive embedding: its guards tell collapse from spread, its rollouts obey buttons, its dreams become metres."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,7 +109,7 @@ def test_rollouts_of_training_are_those_of_imagination() -> None:
     dream = model.steer(clip.first(6), clip.actions, 4)
     assert dream.features is not None
     with torch.no_grad():
-        z = model._embed(clip.frames)
+        z = model.glimpse(clip.frames)
         foretold = model._foretold(z, model._buttons(clip.frames, clip.actions), 4)
     assert torch.allclose(dream.features[:, 6:, :6], foretold[:, 3], atol=1e-5)
     still = model.steer(clip.first(6), torch.zeros_like(clip.actions), 4)  # type: ignore[arg-type]
@@ -180,3 +183,37 @@ def test_what_is_read_in_features_is_drawn() -> None:
 def test_a_model_with_pixels_is_left_as_it_is() -> None:
     model = DiffusionConfig(size="pico", patch=8, tubelet=4).build(seeded(0))
     assert sighted(Split(UniformMotion(), picture=Picture(16, 16)), model) is model
+
+
+HALVES = """
+import sys
+import torch
+from torch import distributed
+from cavendish.models.jepa.guard import Sigreg
+from cavendish.training import seeded
+distributed.init_process_group("gloo")
+rank = distributed.get_rank()
+z = torch.load(sys.argv[1], weights_only=True)[rank::2].requires_grad_()
+loss = Sigreg(weight=1.0).loss(z, torch.eye(3), seeded(7 + rank))
+loss.backward()
+torch.save((loss.detach(), z.grad), f"{sys.argv[1]}.{rank}")
+distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_two_machines_guard_their_whole_batch(tmp_path: Path) -> None:
+    script, batch = tmp_path / "halves.py", tmp_path / "z"
+    script.write_text(HALVES)
+    z = (2 * gaussian(6, 5, 3)).requires_grad_()
+    torch.save(z.detach(), batch)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run([*launcher, str(script), str(batch)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    whole = Sigreg(weight=1.0).loss(z, torch.eye(3), seeded(7))  # both look where the first one does
+    whole.backward()
+    assert z.grad is not None
+    for rank in range(2):
+        loss, gradient = torch.load(f"{batch}.{rank}", weights_only=True)
+        assert float(loss) == pytest.approx(whole.item(), rel=1e-5)
+        assert torch.allclose(gradient / 2, z.grad[rank::2], rtol=1e-4, atol=1e-5)  # a mean over machines halves it

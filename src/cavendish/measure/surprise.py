@@ -9,6 +9,13 @@ The impossible film is the scene's own law with another constant wherever a cons
 smooth. A model prefers a film by its mean surprise over the frames after the twins part. Over pairs,
     accuracy = P(s(impossible) > s(possible)), ties 1/2;  AUROC = the same over all cross pairs (Mann, Whitney 1947),
 with BCa intervals over pairs. What frame differences, extrapolation and stiff features reach must be beaten.
+A violation that always empties the frame, or always quickens it, is told by whoever notices emptiness or speed: of
+one-sided pairs the turning of features tells 100 % (white paper has no direction). So there are violations made both
+ways, one on even clips and one on odd: vanish or come back, jump up or down, fall by twice or by half of gravity.
+Two more ways to judge, the same for every model: surprise standardised by the phase of motion, (s_t - m_t) / sd_t with
+moments of frame t over true films, and, where a dream has features, the released convention of V-JEPA (Garrido et al.
+2025, arXiv 2502.11831): in windows of 16 frames all that follows the first c is foretold, and |f^_t - f_t| is averaged;
+c must not be chosen on the films that are judged.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,9 +37,10 @@ from cavendish.scenes.collision import speeds_after
 from cavendish.scenes.flight import fly_and_part
 from cavendish.scenes.looks import in_view
 from cavendish.scenes.scene import disc_mass
-from cavendish.video import Clip
+from cavendish.video import Clip, Imagined
 
 SIDE = 64  # px
+WINDOW, STRIDE = 16, 2  # frames, of the released convention
 LEAP = 1.5  # m
 OTHER_GRAVITY, OTHER_RESTITUTION, SWERVE = 2.0, 0.4, 0.9  # times, absolute, rad
 
@@ -80,6 +88,17 @@ def twins(split: Split, spoil: "Spoil", count: int) -> Pairs:
     time = torch.from_numpy(truth.time).float()
     possible, impossible = (Clip(torch.from_numpy(film[told]), time, scene.world) for film in films)
     return Pairs(possible, impossible, differs[told].argmax(1))
+
+
+def both(one: "Spoil", other: "Spoil") -> "Spoil":
+    """Spoil even clips one way and odd clips another."""
+
+    def spoilt(truth: Trajectory, scene: Scene) -> Trajectory:
+        even = np.arange(len(truth.position)) % 2 == 0
+        places = (spoil(truth, scene).position for spoil in (one, other))
+        return replace(truth, position=np.where(even[:, None, None, None], *places))
+
+    return spoilt
 
 
 def kinds_of(scene: Scene) -> dict[str, "Spoil"]:
@@ -157,16 +176,94 @@ def _padded(clip: Clip, values: Float[Tensor, "b k"]) -> Float[Tensor, "b t"]:
     return torch.nn.functional.pad(values, (clip.frames.shape[1] - values.shape[1], 0))
 
 
+@final
+@dataclass(frozen=True)
+class Standardised:
+    """Is surprised by what is stranger than usual at this phase of motion."""
+
+    judge: Surprised
+    usual: Float[Tensor, " t"]
+    spread: Float[Tensor, " t"]
+
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Return surprise in standard deviations; 0 where it never varies."""
+        return (self.judge.surprise(clip, generator).double().cpu() - self.usual) / self.spread
+
+
+def standardised(judge: Surprised, films: Clip, generator: torch.Generator) -> Standardised:
+    """Learn from true films what is usual."""
+    found = judge.surprise(films, generator).double().cpu()
+    spread = found.std(0)
+    return Standardised(judge, found.mean(0), torch.where(spread > 1e-3 * spread.max(), spread, torch.inf))
+
+
+@runtime_checkable
+class Dreaming(Protocol):
+    """Anything that has features and dreams them on; every world model without pixels does."""
+
+    def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
+        """Return features of each frame."""
+
+    def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
+        """Continue every clip."""
+
+
+@final
+@dataclass(frozen=True)
+class Foretold:
+    """Is surprised by frames of sliding windows that are not as foretold from the first few of each."""
+
+    model: Dreaming
+    context: int  # frames
+
+    def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
+        """Return the mean absolute error of features over all windows that foretell a frame."""
+        seen = self.model.encode(clip)
+        total, count = seen.new_zeros(seen.shape[:2]), seen.new_zeros(seen.shape[1])
+        for first in range(0, seen.shape[1] - WINDOW + 1, STRIDE):
+            given, ahead = slice(first, first + self.context), slice(first + self.context, first + WINDOW)
+            told = Clip(clip.frames[:, given], clip.time[given], clip.world)
+            dreamt = self.model.imagine(told, WINDOW - self.context, generator).features
+            assert dreamt is not None
+            total[:, ahead] += (dreamt[:, self.context :] - seen[:, ahead]).abs().mean(-1)
+            count[ahead] += 1
+        return total / count.clamp(min=1)
+
+
 def _vanish(truth: Trajectory, scene: Scene) -> Trajectory:
     gone = np.arange(len(truth.time)) >= _moment(truth, scene)[:, None]
     return replace(truth, position=np.where(gone[..., None, None], np.nan, truth.position))
 
 
 def _leap(truth: Trajectory, scene: Scene) -> Trajectory:
+    return _leapt(truth, scene, _room(truth, scene))
+
+
+def _leap_up(truth: Trajectory, scene: Scene) -> Trajectory:
+    return _leapt(truth, scene, np.ones(len(truth.position)))
+
+
+def _leap_down(truth: Trajectory, scene: Scene) -> Trajectory:
+    return _leapt(truth, scene, -np.ones(len(truth.position)))
+
+
+def _leapt(truth: Trajectory, scene: Scene, way: Float[np.ndarray, " b"]) -> Trajectory:
     moved = truth.position.copy()
     late = np.arange(len(truth.time)) >= _moment(truth, scene)[:, None]
-    moved[..., 0, 1] += np.where(late, LEAP * _room(truth, scene)[:, None], 0.0)
+    moved[..., 0, 1] += np.where(late, LEAP * way[:, None], 0.0)
     return replace(truth, position=moved)
+
+
+def _return(truth: Trajectory, scene: Scene) -> Trajectory:
+    """Let what has left the frame come back the way it went, after a while; what never left stays as it is."""
+    frame, seen = np.arange(len(truth.time)), in_view(scene.draw(truth))[..., 0]
+    gone = frame > len(frame) - 1 - seen[:, ::-1].argmax(1)[:, None]  # after it was last wholly in view
+    last = gone.argmax(1) - 1
+    back = last + 1 + (len(frame) - last) // 2
+    then = np.clip(last[:, None] - (frame - back[:, None]), 0, len(frame) - 1)
+    moved = np.take_along_axis(truth.position, then[..., None, None], 1)
+    late = (frame >= back[:, None]) & gone
+    return replace(truth, position=np.where(late[..., None, None], moved, truth.position))
 
 
 def _swerve(truth: Trajectory, scene: Scene) -> Trajectory:
@@ -196,10 +293,18 @@ def _through(truth: Trajectory, scene: Scene) -> Trajectory:
 
 
 def _heavier(truth: Trajectory, scene: Scene) -> Trajectory:
+    return _pulled(truth, scene, OTHER_GRAVITY)
+
+
+def _lighter(truth: Trajectory, scene: Scene) -> Trajectory:
+    return _pulled(truth, scene, 1 / OTHER_GRAVITY)
+
+
+def _pulled(truth: Trajectory, scene: Scene, times: float) -> Trajectory:
     late = np.maximum(truth.time - truth.time[scene.context], 0.0)
     moved = truth.position.copy()
     assert isinstance(scene, Parabola)
-    moved[..., 0, 1] -= 0.5 * (OTHER_GRAVITY - 1) * scene.gravity * late**2
+    moved[..., 0, 1] -= 0.5 * (times - 1) * scene.gravity * late**2
     return replace(truth, position=moved)
 
 
@@ -230,6 +335,11 @@ def _moment(truth: Trajectory, scene: Scene) -> Int[np.ndarray, " b"]:
 
 Spoil = Callable[[Trajectory, Scene], Trajectory]
 ANYBODY: Mapping[str, Spoil] = {"permanence": _vanish, "continuity": _leap, "inertia": _swerve}
+BOTH_WAYS: Mapping[str, tuple[Spoil, Spoil]] = {
+    "permanence": (_vanish, _return),
+    "continuity": (_leap_up, _leap_down),
+    "gravity": (_heavier, _lighter),
+}
 KINDS: Mapping[str, tuple[AnyScene, Spoil]] = {
     "permanence": (UniformMotion(), _vanish),
     "permanence, occluded": (Occlusion(), _vanish),

@@ -8,7 +8,9 @@ from cavendish.studies.genie_ale import GenieAle
 from cavendish.studies.genie_cloning import GenieCloning
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
+from cavendish.studies.planning import Planning
 from cavendish.studies.sora_features import SoraFeatures
+from cavendish.studies.surprise import SurpriseStudy
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     SoraFeatures(),
@@ -21,6 +23,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieAle(),
     JepaQuick(),
     AttributeMatrix(),
+    Planning(),
+    SurpriseStudy(),
 )
 
 

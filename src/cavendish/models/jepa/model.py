@@ -132,10 +132,15 @@ class Jepa(WorldModel):
             for name, parameter in self.encoder.named_parameters():
                 self.register_buffer(_slow(name), parameter.detach().clone())
 
+    @property
+    def buttons(self) -> int:
+        """Return how many buttons it listens to."""
+        return self.config.buttons
+
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Squared error of free-running predictions, the guard, and inverse dynamics."""
         frames, actions = self._window(clip, generator)
-        z, buttons = self._embed(frames), self._buttons(frames, actions)
+        z, buttons = self.glimpse(frames), self._buttons(frames, actions)
         untold = torch.rand(len(z), 1, generator=generator, device=generator.device).to(z.device) < UNTOLD
         told = buttons.masked_fill(untold, self.config.buttons)
         gap = self._foretold(z, told, self.config.rollout) - self._ahead(self._targets(frames, z))
@@ -156,7 +161,7 @@ class Jepa(WorldModel):
         known = context.frames.shape[1]
         if known < 2 or horizon < 1:
             raise BadInputError(f"imagine needs 2 frames of context or more and a horizon, got {known} and {horizon}")
-        z = self._embed(context.frames)
+        z = self.glimpse(context.frames)
         untold = torch.full((len(z), known + horizon), self.config.buttons, device=z.device)
         buttons = untold if actions is None else self._buttons(untold, actions[:, : known + horizon])
         dreamt = self.rolled(self._histories(self._lead(z))[:, -1:], buttons[:, known - 1 :], horizon)[:, 0]
@@ -167,7 +172,7 @@ class Jepa(WorldModel):
     @torch.no_grad()
     def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
         """Squared latent error of each frame, foretold from as long before as training ran freely; 0 at the start."""
-        z, first = self._embed(clip.frames), self.config.history
+        z, first = self.glimpse(clip.frames), self.config.history
         if z.shape[1] < first + self.config.rollout:
             raise BadInputError(f"{z.shape[1]} frames, expected history + rollout, {first + self.config.rollout}")
         buttons = self._buttons(clip.frames, clip.actions)
@@ -177,7 +182,24 @@ class Jepa(WorldModel):
     @torch.no_grad()
     def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
         """Return the state of every frame."""
-        return self.state(self._embed(clip.frames))
+        return self.state(self.glimpse(clip.frames))
+
+    def glimpse(self, frames: UInt8[Tensor, "b t h w c"]) -> Float[Tensor, "b t k"]:
+        """Embed each frame by itself."""
+        if frames.ndim != 5 or frames.dtype != torch.uint8:
+            raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, c)")
+        return self.encoder(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def foresee(self, seen: UInt8[Tensor, "b t h w c"], courses: Int[Tensor, "b n s"]) -> Float[Tensor, "b n s k"]:
+        """Tell where many courses of buttons would lead from what was seen."""
+        past = self._histories(self._lead(self.glimpse(seen)))[:, -1:].repeat_interleave(courses.shape[1], 0)
+        return self.rolled(past, courses.flatten(0, 1), courses.shape[2])[:, 0].unflatten(0, courses.shape[:2])
+
+    @torch.no_grad()
+    def between(self, before: Float[Tensor, "b k"], after: Float[Tensor, "b k"]) -> Int[Tensor, " b"]:
+        """Tell which button lies between two frames."""
+        return self.inverse(torch.cat([before, after], -1)).argmax(-1)  # type: ignore[no-any-return]
 
     def state(self, z: Float[Tensor, "b t k"]) -> Float[Tensor, "b t q"]:
         """Put the newest vector and its latest changes side by side."""
@@ -211,11 +233,6 @@ class Jepa(WorldModel):
         step = sum(p.numel() for p in self.predictor.parameters()) - self.predictor.press.weight.numel()
         steps = max(frames - self.config.history - self.config.rollout + 1, 0) * self.config.rollout
         return 6.0 * b * (frames * (look + tell) + steps * step)
-
-    def _embed(self, frames: UInt8[Tensor, "b t h w c"]) -> Float[Tensor, "b t k"]:
-        if frames.ndim != 5 or frames.dtype != torch.uint8:
-            raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, c)")
-        return self.encoder(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])  # type: ignore[no-any-return]
 
     def _lead(self, z: Float[Tensor, "b t k"]) -> Float[Tensor, "b s k"]:
         """Repeat the first vector in front, where nothing was seen before."""
