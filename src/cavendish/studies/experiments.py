@@ -5,10 +5,12 @@ from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
+from cavendish.studies.scaling import Scaling
 from cavendish.studies.sora_features import SoraFeatures
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     SoraFeatures(),
+    Scaling(),
     GenieQuick(),
     GenieLamInput(),
     GenieTokenizer(),
