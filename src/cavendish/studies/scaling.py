@@ -114,14 +114,16 @@ class Scaling(Experiment):
         places = {cell.row: amount(cell.row.split()[0], cell.study) for cell in self.cells(preset)}
         along = {axis: [row for row in answers if row.startswith(axis)] for axis in AXES}
         heads = (f"{axis}, {_span([places[row] for row in along[axis]])}" for axis in AXES)
-        lines, falls, stays = [("error", *heads), ("---",) * (len(AXES) + 1)], [], []
+        lines = [("error", *heads), ("---",) * (len(AXES) + 1)]
+        verdicts: dict[bool, list[str]] = {True: [], False: []}
         for name in (s.name for s in next(iter(answers.values()))[0] if not s.name.startswith("lost")):
             values = {row: np.array([_named(seed, name).values for seed in found]) for row, found in answers.items()}
             fits = [exponent(np.array([places[r] for r in rows]), [values[r] for r in rows]) for rows in along.values()]
             lines.append((name, *(f"{b:.2f} ({low:.2f} to {high:.2f})" for b, low, high in fits)))
             for axis, (_, low, _) in zip(AXES, fits, strict=True):
-                (falls if low > 0 else stays).append(f"{name} with {axis}")
+                verdicts[low > 0].append(f"{name} with {axis}")
         grid = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        falls, stays = verdicts[True], verdicts[False]
         found = f"Falls: {'; '.join(falls) or 'nothing'}.\n\nDoes not, or not surely: {'; '.join(stays) or 'nothing'}."
         return f"## Exponents\n\n{LEGEND}\n\n{grid}\n{found}\n\n{CLAIM}\n"
 
