@@ -52,7 +52,7 @@ def test_places_on_the_axes_are_counted() -> None:
     assert places["size pico"] == 691_744
     assert places["clips 64"] == 64
     assert places["clips 6,400"] == 6400
-    assert places["compute 1,600"] == pytest.approx(16 * places["compute 100"])
+    assert places["compute 800"] == pytest.approx(8 * places["compute 100"])
 
 
 def said(rng: np.random.Generator) -> Iterator[tuple[str, list[tuple[Score, ...]]]]:

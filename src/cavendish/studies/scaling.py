@@ -96,7 +96,7 @@ class Scaling(Experiment):
         )
         small, large = ("atto", "femto", "pico", "nano"), ("S", "B", "L", "XL")
         ladders = {
-            "quick": Ladder(32, "pico", quick, small, (64, 256, 1024), (100, 200, 400, 800, 1600), 2),
+            "quick": Ladder(32, "pico", quick, small, (64, 256, 1024), (100, 200, 400, 800), 2),
             "laptop": Ladder(32, "pico", laptop, (*small, "micro"), (64, 512, 4096), (500, 1000, 2000, 4000, 8000), 3),
             "h100": Ladder(64, "tiny", h100, (*small, "tiny", "S"), (1000, 10_000, 100_000), (1000, 10_000, 50_000), 3),
             "paper": Ladder(128, "B", paper, large, (30_000, 300_000, 3_000_000), (10_000, 100_000, 300_000), 3),
