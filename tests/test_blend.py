@@ -146,3 +146,14 @@ def test_a_model_without_packing_learns_from_kinds_one_by_one() -> None:
     model.loss = loss  # type: ignore[method-assign]
     mean, _ = WorldModel.loss_together(model, clips, seeded(0))
     assert float(mean) == pytest.approx((4 * alone[0] + 2 * alone[1]) / 6)
+
+
+def test_a_name_tells_the_world_and_no_more() -> None:
+    named, silent = (Share(HIDDEN, 1, 4, 3, (8, 16), told) for told in ("name", "nothing"))  # type: ignore[arg-type]
+    clip = named.clips(np.arange(5))
+    assert clip.told is not None
+    assert clip.told() == ("occlusion",) * 5
+    assert torch.equal(
+        clip.frames, silent.clips(np.arange(5)).frames
+    )  # it begins anywhere, unlike what a state tells of
+    assert Lexicon(spoken([Occlusion])).read(clip.told()).counts == (1,) * 5

@@ -13,7 +13,7 @@ from rich.table import Table
 from cavendish.artefact import commit_file
 from cavendish.commands.options import DEFAULT_ROOT
 from cavendish.report.page import interval_text
-from cavendish.studies.experiment import Experiment, Row, run_experiment
+from cavendish.studies.experiment import Experiment, Row, kept_answers, run_experiment
 from cavendish.studies.experiments import experiment_named
 from cavendish.studies.pretrained import publish
 
@@ -41,8 +41,10 @@ def main(arguments: list[str]) -> None:
     console = Console()
     rows = run_experiment(experiment, options.preset, options.out, console)
     console.print(table(f"{experiment.name}: {experiment.question}", rows))
+    findings = experiment.findings(options.preset, kept_answers(experiment, options.preset, options.out))
+    console.print(findings, highlight=False, markup=False)
     if options.page is not None:
-        commit_file(options.page, page(experiment, options.preset, rows).encode())
+        commit_file(options.page, f"{page(experiment, options.preset, rows)}\n{findings}".rstrip().encode() + b"\n")
     if options.ship is not None:
         run = experiment.cells(options.preset)[0].study.folder(options.out)
         publish(run, options.ship / f"{experiment.name}-{options.preset}", markdown(rows[:1]))

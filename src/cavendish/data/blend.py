@@ -2,7 +2,8 @@
 
 A share takes from every clip of its split `frames` frames, each `stride`-th one, in a window of its own size. Where
 and when it looks is drawn by the clip's own counter-based generator. Captions tell of the beginning and of the whole
-world, so captioned shares begin there. Step n of about B clips holds of share i, with weight w_i among W = sum w,
+world, so captioned shares begin there, unless the caption is a mere name.
+Step n of about B clips holds of share i, with weight w_i among W = sum w,
     the clips  floor(n B w_i / W)  to  floor((n + 1) B w_i / W) - 1:
 none is left out or seen twice, no step has more than one clip of any kind too many, and nothing is padded.
 """
@@ -20,7 +21,7 @@ from cavendish.errors import BadInputError
 from cavendish.motion import Seconds, Trajectory, World
 from cavendish.video import Clip
 
-Told = Literal["nothing", "terse", "numeric", "paraphrase"]
+Told = Literal["nothing", "name", "terse", "numeric", "paraphrase"]  # name: which world it is, and no more
 
 
 @final
@@ -49,8 +50,10 @@ class Share:
             raise BadInputError(
                 f"window = {self.window} px, expected height and width within {picture.height} x {picture.width}"
             )
-        if self.window and self.told != "nothing":
-            raise BadInputError(f"window = {self.window}: captions tell of whole frames, expected told = nothing")
+        if self.window and self.told not in ("nothing", "name"):
+            raise BadInputError(
+                f"window = {self.window}: captions tell of whole frames, expected told = nothing or name"
+            )
 
     @property
     def step(self) -> Seconds:
@@ -71,7 +74,7 @@ class Share:
         cut = []
         for film, index in zip(whole.frames, np.asarray(indices).tolist(), strict=True):
             rng = self.split.generator(index, 2)
-            begin = rng.integers(self._spare()) if self.told == "nothing" else 0
+            begin = rng.integers(self._spare()) if self.told in ("nothing", "name") else 0
             top, left = (int(rng.integers(s - w + 1)) for s, w in zip(self._whole(), (height, width), strict=True))
             cut.append(film[begin + kept, top : top + height, left : left + width])
         world = World(
@@ -85,6 +88,8 @@ class Share:
     def _captions(self, moving: Trajectory, indices: Int[np.ndarray, " b"]) -> tuple[str, ...]:
         from cavendish.data.captions import describe
 
+        if self.told == "name":
+            return (self.split.scene.name(),) * len(indices)
         return tuple(
             describe(self.split.scene, moving[n : n + 1], self.told, self.split.generator(index, 3))[0]
             for n, index in enumerate(np.asarray(indices).tolist())

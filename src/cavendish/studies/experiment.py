@@ -11,7 +11,7 @@ the interval over seeds, which is the one that matters when a claim is about a w
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, final
@@ -70,6 +70,10 @@ class Experiment(ABC):
         """Return what pupils score whose marks are known beforehand; none by default."""
         return ()
 
+    def findings(self, preset: str, answers: Mapping[str, Sequence[tuple[Score, ...]]]) -> str:
+        """Say what all answers say together, seed by seed, as markdown below the table; nothing by default."""
+        return ""
+
     def cells(self, preset: str) -> tuple[Cell, ...]:
         """Return the grid of one preset."""
         known = self.presets()
@@ -97,14 +101,26 @@ def answered(
     """Return the answers of one cell, from its folder if they are there."""
     kept = folder / experiment.name
     if kept.is_dir():
-        verify_folder(kept)
-        return from_json(Row, read_json(kept / "answers.json"), str(kept / "answers.json")).scores
+        return _kept(kept)
     experiment.prepare(study, folder)
     model = learn(study, folder, stop, console)
     scores = experiment.ask(study, model)
     with committed_folder(kept) as private:
         (private / "answers.json").write_text(json.dumps(to_json(Row(study.name, scores)), indent=1))
     return scores
+
+
+def kept_answers(experiment: Experiment, preset: str, root: Path) -> dict[str, list[tuple[Score, ...]]]:
+    """Return the answers of every cell that was run, by row."""
+    answers: dict[str, list[tuple[Score, ...]]] = {}
+    for cell in experiment.cells(preset):
+        answers.setdefault(cell.row, []).append(_kept(cell.study.folder(root) / experiment.name))
+    return answers
+
+
+def _kept(folder: Path) -> tuple[Score, ...]:
+    verify_folder(folder)
+    return from_json(Row, read_json(folder / "answers.json"), str(folder / "answers.json")).scores
 
 
 def over_seeds(found: Iterable[tuple[Score, ...]]) -> tuple[Score, ...]:

@@ -9,11 +9,13 @@ from cavendish.studies.genie_cloning import GenieCloning
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
 from cavendish.studies.planning import Planning
+from cavendish.studies.scaling import Scaling
 from cavendish.studies.sora_features import SoraFeatures
 from cavendish.studies.surprise import SurpriseStudy
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     SoraFeatures(),
+    Scaling(),
     GenieQuick(),
     GenieLamInput(),
     GenieTokenizer(),

@@ -45,7 +45,7 @@ def learn(study: Study, folder: Path, stop: StopRequest, console: Console) -> Wo
     """Train a study's model, or finish or load what an earlier call has done."""
     model = study.model.build(seeded(study.seed))
     with watching(console) as watch:
-        train(model, Run(folder, study.data, study.training, study.seed, stop, watch, study.spread))
+        train(model, Run(folder, study.data, study.training, study.seed, stop, watch, study.spread, study.engine))
     return model
 
 

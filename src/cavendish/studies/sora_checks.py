@@ -15,12 +15,14 @@ import torch
 from jaxtyping import Bool, Int
 
 from cavendish.data.captions import describe
+from cavendish.measure import scorecard
 from cavendish.measure.motion import SLOW
 from cavendish.measure.score import Score, score
 from cavendish.models.diffusion import prompts
 from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt
+from cavendish.readout import Reader
 from cavendish.readout.perspective import read_landmarks
-from cavendish.scenes import AttributeConflict, Occlusion, Parabola, RollingSpheres
+from cavendish.scenes import AttributeConflict, Collision, Occlusion, Parabola, RollingSpheres, Spring
 from cavendish.studies.exam import (
     Film,
     Frames,
@@ -37,6 +39,7 @@ from cavendish.studies.exam import (
 from cavendish.training import seeded
 
 BALLS, MIDDLE = AttributeConflict(), 5.0  # m, of their world
+SWING = Spring(stiffness=7.0)  # periods of 2.1 to 4.3 s
 FRAMES, GIVEN, STEP = 16, 4, 0.2
 COLOURED = ("colour-size", "colour-size-swapped")  # together: every size in either colour
 STRENGTHS = (0.3, 0.5, 0.7, 0.9)
@@ -165,6 +168,15 @@ def forward(exam: Exam) -> tuple[Score, ...]:
     )
 
 
+def colliding(exam: Exam) -> tuple[Score, ...]:
+    """Continue two balls that meet."""
+    scene, time = Collision(), STEP * np.arange(FRAMES)
+    true = film(scene, motion(scene, ("interpolation",), exam.count, time, 8), exam.side)
+    frames = exam.pupil.answer(prompts.extend(true.part(0, GIVEN), 0, FRAMES - GIVEN), true.clip)
+    found = scorecard(scene, true.truth, Reader.of(true.drawing).read(frames.numpy(), time)).scores
+    return tuple(replace(s, name=f"forward, colliding: {s.name}") for s in found if s.name.startswith(("vel", "lost")))
+
+
 def backward(exam: Exam) -> tuple[Score, ...]:
     """Invent the past of balls."""
     true = exam.balls_inside()
@@ -186,16 +198,19 @@ def join(exam: Exam) -> tuple[Score, ...]:
 
 
 def loop(exam: Exam) -> tuple[Score, ...]:
-    """Let a film bite its own tail: the seam must be no worse than the joints inside."""
-    true, steps = exam.balls_inside(), 20
-    place, phase = true.truth.position.copy(), 2 * np.pi * np.arange(FRAMES) / FRAMES
-    clips = np.arange(len(place))
-    place[clips, :, true.seen.body, 0] = MIDDLE + 2 * np.sin(clips[:, None] + phase)  # a true loop: to and fro
-    swinging = film(BALLS, replace(true.truth, position=place), exam.side)
+    """Let a film of a spring bite its own tail: the seam must be no worse than the joints inside."""
+    steps, time = 20, STEP * np.arange(FRAMES)
+    swings = motion(SWING, ("interpolation",), exam.count, time, 7)
+    factors, turn = swings.factors.copy(), np.arange(exam.count)[:, None] + np.arange(FRAMES)
+    factors[:, 0] = STEP * FRAMES / (2 * np.pi) * np.sqrt(SWING.stiffness / (np.pi * SWING.density))  # one swing a film
+    fitting = SWING.simulate(factors, time)
+    place = np.take_along_axis(fitting.position, turn[..., None, None] % FRAMES, 1)  # each from a phase of its own
+    true, other = (film(SWING, which, exam.side) for which in (replace(fitting, position=place), swings))
     size, scores = true.clip.frames.shape[2:4], []
-    blank = prompts.nothing(FRAMES, (size[0], size[1]), STEP, true.clip.world, len(place))
-    for name, asked in (("loop", blank), ("loop of a film", prompts.edit(true.clip, 0.8))):
-        frames = exam.pupil.answer(prompts.loop(asked, steps, seeded(1)), swinging.clip, steps)
+    blank = prompts.nothing(FRAMES, (size[0], size[1]), STEP, true.clip.world, exam.count)
+    named = replace(blank, captions=(SWING.name(),) * exam.count)
+    for name, asked in (("loop", named), ("loop of a film that is none", prompts.edit(other.clip, 0.8))):
+        frames = exam.pupil.answer(prompts.loop(asked, steps, seeded(1)), true.clip, steps)
         jumps = (frames.float() - frames.roll(-1, 1).float()).square().mean((2, 3, 4)).sqrt().double().numpy()
         ratio = jumps[:, -1] / np.maximum(jumps[:, :-1].mean(1), 1e-9)
         scores += [score(f"{name}: jump at the seam / mean jump inside", "", ratio)]
@@ -322,6 +337,7 @@ CHECKS: tuple[Callable[[Exam], tuple[Score, ...]], ...] = (
     text_to_video,
     image_to_video,
     forward,
+    colliding,
     backward,
     join,
     loop,

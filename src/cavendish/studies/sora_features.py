@@ -13,15 +13,15 @@ from cavendish.data.captions import spoken
 from cavendish.measure.score import Score
 from cavendish.models import DiffusionConfig, WorldModel
 from cavendish.models.diffusion import Diffusion, Lexicon, Mixture
-from cavendish.scenes import AttributeConflict, Occlusion, Parabola, RollingSpheres
+from cavendish.scenes import AttributeConflict, Collision, Occlusion, Parabola, RollingSpheres, Spring
 from cavendish.studies.exam import Dreams, Pupil, Replay, Standstill
 from cavendish.studies.experiment import Cell, Experiment, Row
-from cavendish.studies.sora_checks import CHECKS, COLOURED, Exam
+from cavendish.studies.sora_checks import CHECKS, COLOURED, SWING, Exam
 from cavendish.studies.study import Study, Weighing
 from cavendish.training import TrainingConfig
 
 EXAM_CLIPS = 128  # per question
-MIXTURE = Mixture(leap=0.4, prefix=0.0, context=4, cap=2.0, subset=0.42, whole=0.18, masked=0.08, silent=0.0, bare=0.5)
+MIXTURE = Mixture(leap=0.36, prefix=0.0, context=4, cap=2.0, subset=0.42, whole=0.22, masked=0.05, silent=0.0, bare=0.4)
 
 
 def blend(side: int) -> Blend:
@@ -29,27 +29,31 @@ def blend(side: int) -> Blend:
     picture, near = Picture(side, side), Picture(2 * side, 2 * side)
     balls = [Split(AttributeConflict(), region, 3_000_000, picture=picture, flip=0.5) for region in COLOURED]
     shares = [share for ball in balls for share in (
-        Share(ball, 8, 16, 2),
-        Share(ball, 6, 16, 2, told="terse"),
+        Share(ball, 4, 16, 2),
+        Share(ball, 5, 16, 2, told="terse"),
         Share(ball, 1, 16, 1, (side, side // 2)),
         Share(ball, 1, 8, 2, (side // 2, side)),
         Share(ball, 1, 1, told="terse"),
     )]  # fmt: skip
-    falling, hidden, turning = (
-        Split(scene, size=3_000_000, picture=how, flip=flip)
-        for scene, how, flip in (
-            (Parabola(), picture, 0.5),
-            (Occlusion(), picture, 0.5),
-            (RollingSpheres(), near, 0.0),
-        )
+    falling, meeting, hidden, swinging, turning = (
+        Split(scene, size=3_000_000, picture=near if scene.handed else picture, flip=0.0 if scene.handed else 0.5)
+        for scene in (Parabola(), Collision(), Occlusion(), SWING, RollingSpheres())
     )
-    others = (Share(falling, 2, 16, 2), Share(hidden, 5, 16, 2), Share(turning, 3, 8, 4))
+    others = (
+        Share(falling, 5, 16, 2),
+        Share(meeting, 4, 16, 2),
+        Share(hidden, 9, 16, 2),
+        Share(swinging, 3, 16, 2),
+        Share(swinging, 3, 16, 2, told="name"),
+        Share(turning, 4, 8, 4),
+        Share(turning, 3, 8, 4, (side, side)),
+    )
     return Blend((*shares, *others))
 
 
 def study(size: str, training: TrainingConfig, side: int = 32) -> Study:
     """Build the study of one size."""
-    scenes = (AttributeConflict, Parabola, Occlusion, RollingSpheres)
+    scenes = (AttributeConflict, Spring)
     model = DiffusionConfig(size, side // 4, 4, mixture=MIXTURE, text=Lexicon(spoken(scenes)))
     return Study("sora-features", blend(side), model, training, Weighing(("interpolation",)))
 
@@ -69,7 +73,7 @@ class SoraFeatures(Experiment):
     def presets(self) -> dict[str, tuple[Cell, ...]]:
         """Give the sizes from two cores to a large accelerator."""
         return {
-            "quick": _cells("pico", TrainingConfig(2200, 24, 2e-3, ema=0.995, save_every=200)),
+            "quick": _cells("pico", TrainingConfig(4000, 16, 1.5e-3, ema=0.998, save_every=250)),
             "laptop": _cells("nano", TrainingConfig(12_000, 32, 1.5e-3, ema=0.998, save_every=500)),
             "h100": _cells("S", TrainingConfig(30_000, 256, 1e-3, ema=0.9995, save_every=1000), 64),
             "paper": _cells("B", TrainingConfig(200_000, 512, 5e-4, ema=0.9999, save_every=2000), 128),

@@ -15,6 +15,7 @@ from cavendish.data import Arcade, Blend, Split
 from cavendish.errors import BadInputError, unknown
 from cavendish.models import AnyModel
 from cavendish.training import TrainingConfig
+from cavendish.training.engine import Engine
 from cavendish.training.spread import Spread
 
 
@@ -41,6 +42,7 @@ class Study:
     weighing: Weighing = Weighing()
     seed: int = 0
     spread: Spread = field(default=Spread(), metadata=LATER)
+    engine: Engine = field(default=Engine(), metadata=LATER)
 
     def __post_init__(self) -> None:
         """Refuse regions that the scene does not have."""

@@ -24,6 +24,7 @@ from cavendish.data import Arcade, Blend, Split
 from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Learner, Pace, Stage, WorldModel
 from cavendish.training import checkpoint
+from cavendish.training.engine import Engine
 from cavendish.training.log import Record, append, rewind
 from cavendish.training.machine import keep_freed_memory, usual_rate
 from cavendish.training.optimiser import Optimiser, check_names, rate_share
@@ -74,12 +75,14 @@ class Run:
     stop: StopRequest
     watch: Callable[[Record], None]
     spread: Spread = field(default_factory=Spread)
+    engine: Engine = field(default_factory=Engine)
 
 
 def train(model: WorldModel, run: Run) -> None:
     """Train all stages of a model, resuming from the newest checkpoint; leaves the averaged parameters in it."""
     keep_freed_memory()
-    peak = usual_rate(str(_device(model)))
+    run.engine.require_here()
+    peak = usual_rate(run.engine.device, run.engine.numbers)
     for number, stage in enumerate(model.stages()):
         _train_stage(stage, number, replace(run, config=paced(run.config, stage.pace)), peak)
 
@@ -99,7 +102,7 @@ def paced(config: TrainingConfig, pace: Pace) -> TrainingConfig:
 
 
 def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
-    model, config = run.spread.laid_out(stage.module), run.config
+    model, config = run.engine.ready(run.spread.laid_out(run.engine.carried(stage.module))), run.config
     parts, first = run.spread.mine(config.batch), place()[0] == 0
     folder, log = run.folder / "checkpoints" / stage.name, run.folder / "log.jsonl"
     optimiser = Optimiser(model, config.optimiser, config.rate)
@@ -115,7 +118,8 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
         for part in parts:
             clips = _batch(run.split, step * run.spread.parts + part, config.batch // run.spread.parts, _device(model))
             numbers = (number, step, part) if run.spread.parts > 1 else (number, step)
-            loss, figure = model.loss_together(clips, seeded(run.seed, *numbers, device=_device(model)))
+            with run.engine.arithmetic():
+                loss, figure = model.loss_together(clips, seeded(run.seed, *numbers, device=_device(model)))
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
             losses += loss.item()
             figures.append(figure)

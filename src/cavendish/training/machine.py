@@ -35,9 +35,9 @@ def keep_freed_memory() -> None:
         library.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: never shrink the heap
 
 
-def matmul_rate(device: str = "cpu", side: int = 2048, repeats: int = 7) -> float:
-    """Measure the median float32 rate of large matrix products, in operations per second."""
-    a = torch.randn(side, side, device=device, generator=torch.Generator(device).manual_seed(0))
+def matmul_rate(device: str = "cpu", side: int = 2048, repeats: int = 7, numbers: torch.dtype = torch.float32) -> float:
+    """Measure the median rate of large matrix products, in operations per second."""
+    a = torch.randn(side, side, device=device, generator=torch.Generator(device).manual_seed(0)).to(numbers)
     rates = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -48,9 +48,9 @@ def matmul_rate(device: str = "cpu", side: int = 2048, repeats: int = 7) -> floa
 
 
 @cache
-def usual_rate(device: str) -> float:
-    """Return the rate of products of 1024 x 1024, measured once in the life of a process."""
-    return matmul_rate(device, side=1024)
+def usual_rate(device: str, numbers: torch.dtype = torch.float32) -> float:
+    """Return the rate of large products, 1024 x 1024 on a CPU, measured once in the life of a process."""
+    return matmul_rate(device, 1024 if device == "cpu" else 8192, numbers=numbers)
 
 
 def _processor() -> str:

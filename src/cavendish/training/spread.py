@@ -114,9 +114,9 @@ def shard(tensor: Tensor) -> Tensor:
 
 
 def placed(tensor: Tensor, like: Tensor) -> Tensor:
-    """Cut a whole tensor as another one is cut; a single number stays whole."""
+    """Cut a whole tensor as another one is cut, where that one lies; a single number stays whole."""
     if place()[1] == 1 or tensor.ndim == 0 or not isinstance(like, _sharded()):
-        return tensor
+        return tensor.to(like.device)
     from torch.distributed.tensor import distribute_tensor
 
     return distribute_tensor(tensor, like.device_mesh, like.placements, src_data_rank=None)

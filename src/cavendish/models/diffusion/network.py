@@ -33,8 +33,10 @@ class Shape:
     heads: int
 
 
-# The study's S, B, L and XL (Kang et al. 2024, table 6) and four smaller steps for smaller machines.
+# The study's S, B, L and XL (Kang et al. 2024, table 6) and six smaller steps for smaller machines.
 SIZES = {
+    "atto": Shape(32, 2, 1),
+    "femto": Shape(48, 3, 2),
     "pico": Shape(96, 4, 3),
     "nano": Shape(128, 6, 4),
     "micro": Shape(192, 8, 3),

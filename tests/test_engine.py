@@ -1,0 +1,66 @@
+"""On a processor nothing changes; what only an accelerator is good for is refused there by name."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from cavendish.codec import from_json, to_json
+from cavendish.errors import BadInputError
+from cavendish.studies import Study, study_named
+from cavendish.studies.run import learn, open_run
+from cavendish.training import seeded
+from cavendish.training.engine import Engine
+
+
+def test_a_processor_takes_neither_half_numbers_nor_compiled_blocks() -> None:
+    for settings in ({"products": "bfloat16"}, {"compiled": "kernels"}, {"compiled": "graphs"}):
+        with pytest.raises(BadInputError, match=r"expected engine\.device = cuda"):
+            Engine(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
+def test_a_device_that_is_not_there_is_refused_before_training(tiny_study: Study, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    study = replace(tiny_study, engine=Engine("cuda", "bfloat16", "graphs"))
+    with (
+        open_run(study, tmp_path) as (folder, stop),
+        pytest.raises(BadInputError, match=r"engine\.device = cuda: torch finds no CUDA device"),
+    ):
+        learn(study, folder, stop, Console(quiet=True))
+    assert not (folder / "checkpoints").exists()
+
+
+def test_the_processor_computes_on_the_model_itself(tiny_study: Study) -> None:
+    model = tiny_study.model.build(seeded(0))
+    assert Engine().ready(Engine().carried(model)) is model
+
+
+def test_studies_without_an_engine_keep_their_names(tiny_study: Study) -> None:
+    assert "engine" not in to_json(tiny_study)
+    fast = replace(tiny_study, engine=Engine("cuda"))
+    assert fast.hash() != tiny_study.hash()
+    assert from_json(Study, to_json(fast), "here") == fast
+    assert study_named("uniform-s-30k").engine.compiled == "graphs"
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch about torch
+def test_compiled_blocks_keep_the_names_of_their_parameters(tiny_study: Study) -> None:
+    model = tiny_study.model.build(seeded(0))
+    names, ready = set(model.state_dict()), Engine("cuda", "bfloat16", "kernels").ready(copy.deepcopy(model))
+    assert set(ready.state_dict()) == names
+
+
+def test_half_products_give_whole_gradients_close_to_the_exact_ones(tiny_study: Study) -> None:
+    clips, found = tiny_study.data.batches(0, 4), []
+    for half in (False, True):
+        model = tiny_study.model.build(seeded(0))
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss, _ = model.loss_together(clips, seeded(1))
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert {p.grad.dtype for p in model.parameters() if p.grad is not None} == {torch.float32}
+        found.append(loss.item())
+    assert abs(found[1] / found[0] - 1) < 0.02
