@@ -18,7 +18,7 @@ along x or along its way, as in clips of the scene itself; a factor that is neit
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -26,7 +26,7 @@ from scipy import stats
 
 from cavendish.measure.discovery import reference
 from cavendish.measure.motion import mean_velocity, scored_frames, velocity_before_impact
-from cavendish.measure.score import Score, score
+from cavendish.measure.score import Score, proportion, score
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import AttributeConflict, Factor, Scene
 from cavendish.scenes.attribute_conflict import LOOKS, PAIRS
@@ -207,6 +207,4 @@ def share(name: str, kept: Float[np.ndarray, " b"]) -> Score:
     told = kept[np.isfinite(kept)]
     if not told.size:
         return score(name, "", kept)
-    bounds = stats.binomtest(int(told.sum()), told.size).proportion_ci(0.95, "wilson")
-    mean, low, high = float(told.mean()), float(bounds.low), float(bounds.high)
-    return Score(name, "", mean, low, high, told.size, kept.size, tuple(kept.tolist()))
+    return replace(proportion(name, told > 0), clips=kept.size, values=tuple(kept.tolist()))
