@@ -223,6 +223,7 @@ def test_a_collapsed_codebook_comes_to_life_again() -> None:
     [
         ({"height": 20}, "height = 20 px"),
         ({"actions": LatentActionConfig(codes=1)}, "1 latent actions"),
+        ({"actions": LatentActionConfig(known=0)}, "known = 0 frames"),
         ({"dynamics": DynamicsConfig(Shape(30, 1, 4, 2))}, "divisible by heads"),
         ({"dynamics": DynamicsConfig(SMALL, steps=0)}, "at least 1 step"),
     ],

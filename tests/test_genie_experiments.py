@@ -8,6 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from cavendish.commands.play import learnt
 from cavendish.data import Arcade, Picture, Split
 from cavendish.errors import BadInputError
 from cavendish.models import GenieConfig
@@ -124,3 +125,17 @@ def test_a_borrowed_part_equals_one_trained_at_home(tmp_path: Path) -> None:
     with open_run(other, tmp_path / "alone") as (folder, stop):
         alone = learn(other, folder, stop, QUIET).state_dict()
     assert all(torch.equal(borrowed[name], alone[name]) for name in alone)
+
+
+@pytest.mark.slow
+def test_a_learnt_game_is_played_without_a_law_beside_it(tmp_path: Path) -> None:
+    pytest.importorskip("ale_py")
+    game = Arcade(episodes=2, length=12, frames=6, side=16)
+    study = Study("game", game, TINY, TrainingConfig(steps=2, batch=2), Weighing(()))
+    with open_run(study, tmp_path) as (folder, stop):
+        learn(study, folder, stop, QUIET)
+    stage = learnt(folder, 0)
+    place = stage.world.press(stage.world.enter(stage.beginnings(7).frames), 2, 0.0, seeded(0))
+    assert place.frame.shape == (16, 16, 3)
+    assert stage.truth is None
+    assert stage.reader is None

@@ -6,17 +6,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import tyro
 
-from cavendish.data import Picture, Split
+from cavendish.data import Arcade, Picture, Split
 from cavendish.errors import BadInputError, DiskError
 from cavendish.models.playing import PlayedWorld
 from cavendish.play.likeness import likeness
 from cavendish.play.server import Address, Limits, serve
 from cavendish.play.session import Stage
-from cavendish.play.simulated import Simulated, beginning
+from cavendish.play.simulated import Beginning, Simulated, beginning
 from cavendish.scenes import Playable, scene_named
 from cavendish.studies import load, read_study
 from cavendish.studies.pretrained import pretrained
@@ -90,6 +92,8 @@ def learnt(run: Path, seed: int) -> Stage:
     study, world = read_study(run), load(run)
     if not isinstance(world, PlayedWorld):
         raise BadInputError(f"{run}: a {type(world).__name__} has no buttons, expected a world that can be played")
+    if isinstance(study.data, Arcade):
+        return _unlawful(study.name, world, replace(study.data, seed=seed + 1, episodes=EXAMPLES))
     data = study.data.lead
     scene = data.scene
     if not isinstance(scene, Playable):
@@ -101,3 +105,12 @@ def learnt(run: Path, seed: int) -> Stage:
     controls = tuple("" if true < 0 else scene.controls[true] for true in alike)
     density = scene.constants().get("density", 1.0)
     return Stage(study.name, world, opening, scene.step, truth.reader, density, truth, controls)
+
+
+def _unlawful(title: str, world: PlayedWorld[Any], game: Arcade) -> Stage:
+    """Put a learnt game on stage whose law nobody wrote down: no reader, no truth beside it, and pads without names."""
+
+    def opening(number: int) -> Beginning:
+        return Beginning(game.clips(np.array([number % game.size])).frames[0])
+
+    return Stage(title, world, opening, game.step, controls=("",) * world.buttons)

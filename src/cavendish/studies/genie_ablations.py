@@ -37,11 +37,11 @@ SMALL = replace(
     model=GenieConfig(
         32,
         32,
-        TokenizerConfig(patch=4),
-        LatentActionConfig(crop=16, pace=Pace(steps=0.8)),
+        TokenizerConfig(patch=4, pace=Pace(steps=0.7)),
+        LatentActionConfig(crop=16, pace=Pace(steps=1.2)),
         DynamicsConfig(Shape(64, 2, 4, 4), frames=3),
     ),
-    training=replace(GENIE_QUICK.training, steps=250),
+    training=replace(GENIE_QUICK.training, steps=150),
 )
 LATER = {"tokenizer": ("actions", "dynamics"), "actions": ("dynamics",)}  # parts that a part does not depend on
 

@@ -45,6 +45,8 @@ class GenieConfig:
                 raise BadInputError(f"{name} = {side} px, expected a multiple of the patch, {patch}, itself one of 4")
         if codes < 2 or not levels or min(levels) < 2:
             raise BadInputError(f"{codes} latent actions and levels {levels}: expected at least 2 of each")
+        if self.actions.known < 1:
+            raise BadInputError(f"actions.known = {self.actions.known} frames, expected at least 1")
         for part in (self.tokenizer.shape, self.dynamics.shape):
             if min(part.depth, part.heads, part.window) < 1 or part.width % part.heads:
                 raise BadInputError(
