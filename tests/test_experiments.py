@@ -1,5 +1,10 @@
 """An experiment is a grid of cells: each is trained and asked once, and seeds make the interval."""
 
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -9,11 +14,26 @@ import pytest
 from rich.console import Console
 
 from cavendish.cli import call
+from cavendish.commands.study import page
 from cavendish.errors import BadInputError
 from cavendish.measure.score import Score, score
 from cavendish.models import WorldModel
 from cavendish.studies import Study
-from cavendish.studies.experiment import Cell, Experiment, over_seeds, run_experiment
+from cavendish.studies.active import Active, Campaign
+from cavendish.studies.experiment import (
+    Cell,
+    Contrast,
+    Experiment,
+    Row,
+    Trial,
+    compared,
+    kept_answers,
+    named,
+    over_seeds,
+    run_experiment,
+)
+from cavendish.studies.shots import Shots
+from cavendish.studies.workers import Cluster, Processes
 
 QUIET = Console(quiet=True)
 
@@ -68,3 +88,97 @@ def test_the_interval_over_seeds_covers_the_truth_at_its_nominal_rate() -> None:
 def test_an_unknown_experiment_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["study", "no-such-thing"]) == 2
     assert "unknown experiment 'no-such-thing'" in capsys.readouterr().err
+
+
+class Short(Experiment):
+    """Two ways to choose, two seeds, one round: trials of a few tenths of a second."""
+
+    name: ClassVar = "short"
+    question: ClassVar = "does it pay?"
+
+    def presets(self) -> dict[str, tuple[Trial, ...]]:
+        """Give both ways both seeds."""
+        ways = [(way, seed) for way in ("random", "laws") for seed in (0, 1)]
+        return {"quick": tuple(Trial(f"world: {way}", Campaign(way, Shots(), seed, rounds=1)) for way, seed in ways)}
+
+    def attempt(self, trial: Trial) -> Row:
+        """Carry out a campaign."""
+        return Active().attempt(trial)
+
+    def findings(self, preset: str, answers: Mapping[str, Sequence[tuple[Score, ...]]]) -> str:
+        """Compare them."""
+        return compared((Contrast("world: laws", "world: random", "error on hits"),), answers)
+
+
+def names_and_bytes(root: Path) -> dict[str, bytes]:
+    """Read the answers of every trial."""
+    whole = [path for path in sorted(root.glob("*/*/answers.json")) if not path.parent.name.startswith(".tmp-")]
+    return {str(path.relative_to(root)): path.read_bytes() for path in whole}
+
+
+def test_trials_are_kept_and_compared_seed_by_seed(tmp_path: Path) -> None:
+    rows = run_experiment(Short(), "quick", tmp_path, QUIET)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("answers.json")}
+    assert run_experiment(Short(), "quick", tmp_path, QUIET) == rows
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("answers.json")} == kept
+    found = kept_answers(Short(), "quick", tmp_path)
+    sides = [[named(scores, "error on hits").value for scores in found[f"world: {way}"]] for way in ("laws", "random")]
+    (line,) = Short().findings("quick", found).splitlines()[-1:]
+    assert f"| error on hits | {np.mean(sides[0]) - np.mean(sides[1]):.2g} (" in line
+    assert line.endswith("| 2 |")
+    assert "## world" in page(Short(), "quick", rows)
+
+
+def test_a_cell_in_other_hands_is_left_to_them_and_waited_for(tmp_path: Path) -> None:
+    first = Short().tasks("quick")[0].home("short", tmp_path)
+    code = (
+        "import sys, time; from pathlib import Path; from cavendish.artefact import sole_writer\n"
+        "with sole_writer(Path(sys.argv[1])): print('held', flush=True); time.sleep(3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(first)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        begun = time.perf_counter()
+        run_experiment(Short(), "quick", tmp_path, QUIET)
+        assert time.perf_counter() - begun > 1
+    assert len(names_and_bytes(tmp_path)) == 4
+
+
+@pytest.mark.slow
+def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
+    run_experiment(Short(), "quick", tmp_path / "one", QUIET)
+    run_experiment(Short(), "quick", tmp_path / "two", QUIET, Processes(2))
+    assert names_and_bytes(tmp_path / "one") == names_and_bytes(tmp_path / "two")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_of_two_workers_finds_what_one_process_finds(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    run_experiment(Short(), "quick", tmp_path / "one", QUIET)
+    run_experiment(Short(), "quick", tmp_path / "two", QUIET, Cluster("local", 2))
+    assert names_and_bytes(tmp_path / "one") == names_and_bytes(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_a_study_that_was_killed_goes_on_without_doing_finished_cells_again(tmp_path: Path) -> None:
+    code = "import sys; from cavendish.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", code, "study", "active", "--out", str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as doing:
+        while len(names_and_bytes(tmp_path)) < 1:
+            time.sleep(0.02)
+            assert doing.poll() is None
+        doing.send_signal(signal.SIGKILL)
+    done = names_and_bytes(tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in map(tmp_path.joinpath, done)}
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as again:
+        while len(names_and_bytes(tmp_path)) < len(done) + 1:
+            time.sleep(0.02)
+            assert again.poll() is None
+        again.send_signal(signal.SIGKILL)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_no_fewer_than_one_process() -> None:
+    with pytest.raises(BadInputError, match="workers = 0, expected at least 1"):
+        Processes(0)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cavendish.errors import BadInputError, CorruptDataError, DiskError
+from cavendish.errors import BadInputError, BusyError, CorruptDataError, DiskError
 
 MANIFEST = "MANIFEST.json"
 TEMPORARY = ".tmp-"
@@ -118,7 +118,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise BadInputError(f"{folder}: another process is writing here") from error
+            raise BusyError(f"{folder}: another process is writing here") from error
         sweep(folder)
         yield
 

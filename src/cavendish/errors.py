@@ -22,6 +22,10 @@ class BadInputError(CavendishError):
     exit_code = 2
 
 
+class BusyError(BadInputError):
+    """Something that another process holds just now."""
+
+
 class CorruptDataError(CavendishError):
     """A stored artefact whose bytes are missing, cut short or not what its manifest says."""
 

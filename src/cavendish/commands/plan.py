@@ -1,7 +1,8 @@
-"""`cavendish plan STUDY`: what a study will cost on this machine, before it starts.
+"""`cavendish plan STUDY` or `cavendish plan EXPERIMENT --preset h100`: what it will cost on this machine.
 
 FLOPs are counted, attention included; MFU is their share of what this machine multiplies. Time and memory are those of
-a few whole training steps: films, loss, gradient, optimiser and average.
+a few whole training steps: films, loss, gradient, optimiser and average. A grid of trainings is counted, not timed:
+its time is that of its operations at the rate of large matrix products here, of which training reaches about a half.
 """
 
 import resource
@@ -18,6 +19,9 @@ from rich.table import Table
 from cavendish.commands.options import parse_with_study
 from cavendish.models.world_model import Stage
 from cavendish.studies import Study
+from cavendish.studies.experiment import Experiment
+from cavendish.studies.experiments import EXPERIMENTS
+from cavendish.studies.schools import cost
 from cavendish.training import TrainingConfig, seeded
 from cavendish.training.loop import CLIP_NORM, follow, paced
 from cavendish.training.machine import keep_freed_memory, usual_rate
@@ -31,11 +35,19 @@ class Options:
     """Price a study."""
 
     study: tyro.conf.Positional[str]
-    """Name of the study."""
+    """Name of the study, or of an experiment."""
+    preset: str = "quick"
+    """Of an experiment: which grid."""
 
 
 def main(arguments: list[str]) -> None:
     """Print the price list."""
+    named = {experiment.name: experiment for experiment in EXPERIMENTS}
+    known = next((named[word] for word in arguments if word in named), None)
+    if known is not None:
+        options = tyro.cli(Options, args=arguments, prog="cavendish plan")
+        Console().print(price_of_all(known, options.preset))
+        return
     _, study = parse_with_study(Options, arguments, "cavendish plan")
     shown = Table("quantity", "value", title=f"plan of {study.name}")
     for name, value in price(study).items():
@@ -69,6 +81,28 @@ def price(study: Study) -> dict[str, str]:
         "memory here": f"{memory / 2**20:.0f} MiB at most",
         "matmul rate here": f"{peak / 1e9:.0f} GFLOP/s float32, {torch.get_num_threads()} threads",
     }
+
+
+def price_of_all(experiment: Experiment, preset: str) -> Table:
+    """Count what a grid of trainings will take."""
+    cells = experiment.cells(preset)
+    kinds: dict[str, list[Study]] = {}
+    for cell in cells:
+        kinds.setdefault(f"{cell.study.name}, {cell.study.data.lead.picture.width} px", []).append(cell.study)
+    shown = Table(
+        "trainings", "number", "parameters [M]", "TFLOP each", "clips each", title=f"{experiment.name} {preset}"
+    )
+    total = 0.0
+    for name, studies in kinds.items():
+        parameters, flops, clips = cost(studies[0], studies[0].model.build(seeded(0)))
+        total += len(studies) * flops.value
+        seen = f"{1000 * clips.value:,.0f}"
+        shown.add_row(name, str(len(studies)), f"{parameters.value:.2f}", f"{flops.value:,.2g}", seen)
+    trials = len(experiment.tasks(preset)) - len(cells)
+    hours = total * 1e12 / usual_rate("cpu") / 3600
+    shown.add_section()
+    shown.add_row("all", f"{len(cells)} and {trials} trials", "", f"{total:,.3g}", f"{hours:,.3g} h at the rate here")
+    return shown
 
 
 def _step_seconds(study: Study, stage: Stage, config: TrainingConfig) -> float:

@@ -12,10 +12,12 @@ from rich.table import Table
 
 from cavendish.artefact import commit_file
 from cavendish.commands.options import DEFAULT_ROOT
+from cavendish.errors import BadInputError
 from cavendish.report.page import interval_text
-from cavendish.studies.experiment import Experiment, Row, kept_answers, run_experiment
+from cavendish.studies.experiment import Experiment, Row, Spread, kept_answers, run_experiment, sections
 from cavendish.studies.experiments import experiment_named
 from cavendish.studies.pretrained import publish
+from cavendish.studies.workers import Cluster, Processes
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Options:
     """How large: two cores in minutes, a laptop overnight, one large accelerator, or the published size."""
     out: Path = DEFAULT_ROOT
     """Folder of runs."""
+    workers: int = 1
+    """Processes that share the work; a cell is done by one of them."""
+    ray: str | None = None
+    """Address of a Ray cluster, or `local`, to share the work instead."""
     page: Path | None = None
     """Markdown file to write the table to."""
     ship: Path | None = None
@@ -39,15 +45,21 @@ def main(arguments: list[str]) -> None:
     options = tyro.cli(Options, args=arguments, prog="cavendish study")
     experiment = experiment_named(options.name)
     console = Console()
-    rows = run_experiment(experiment, options.preset, options.out, console)
-    console.print(table(f"{experiment.name}: {experiment.question}", rows))
+    spread: Spread = Processes(options.workers)
+    if options.ray is not None:
+        spread = Cluster(options.ray, options.workers)
+    rows = run_experiment(experiment, options.preset, options.out, console, spread)
+    for heading, part in sections(rows).items():
+        console.print(table(f"{experiment.name}: {heading or experiment.question}", part))
     findings = experiment.findings(options.preset, kept_answers(experiment, options.preset, options.out))
     console.print(findings, highlight=False, markup=False)
     if options.page is not None:
         commit_file(options.page, f"{page(experiment, options.preset, rows)}\n{findings}".rstrip().encode() + b"\n")
     if options.ship is not None:
-        run = experiment.cells(options.preset)[0].study.folder(options.out)
-        publish(run, options.ship / f"{experiment.name}-{options.preset}", markdown(rows[:1]))
+        if not (cells := experiment.cells(options.preset)):
+            raise BadInputError(f"--ship: {experiment.name} trains no world model")
+        folder = options.ship / f"{experiment.name}-{options.preset}"
+        publish(cells[0].study.folder(options.out), folder, markdown(rows[:1]))
 
 
 def page(experiment: Experiment, preset: str, rows: tuple[Row, ...]) -> str:
@@ -55,7 +67,11 @@ def page(experiment: Experiment, preset: str, rows: tuple[Row, ...]) -> str:
     about = inspect.getdoc(type(experiment)) or ""
     command = f"cavendish study {experiment.name} --preset {preset}"
     note = f"Written by `{command}`; values with 95 % intervals over clips, or over seeds where a row has several."
-    return f"# {experiment.name}: {experiment.question}\n\n{about}\n\n{note}\n\n{markdown(rows)}"
+    parts = [f"# {experiment.name}: {experiment.question}\n\n{about}\n\n{note}"]
+    for heading, part in sections(rows).items():
+        told = "\n".join(f"* {row.name}: {said}" for row in part for said in row.said)
+        parts += [text for text in (f"## {heading}" * bool(heading), markdown(part).rstrip(), told) if text]
+    return "\n\n".join(parts) + "\n"
 
 
 def markdown(rows: tuple[Row, ...]) -> str:

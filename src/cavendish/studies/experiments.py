@@ -1,6 +1,7 @@
 """The experiments that have a name. A new one is one file beside this, an import and a name in the list."""
 
 from cavendish.errors import unknown
+from cavendish.studies.active import Active
 from cavendish.studies.conflict import AttributeMatrix
 from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
@@ -8,6 +9,8 @@ from cavendish.studies.genie_ale import GenieAle
 from cavendish.studies.genie_cloning import GenieCloning
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
+from cavendish.studies.orbits import Orbits
+from cavendish.studies.paradigms import Paradigms
 from cavendish.studies.planning import Planning
 from cavendish.studies.scaling import Scaling
 from cavendish.studies.sora_features import SoraFeatures
@@ -27,6 +30,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     AttributeMatrix(),
     Planning(),
     SurpriseStudy(),
+    Paradigms(),
+    Active(),
+    Orbits(),
 )
 
 
