@@ -8,10 +8,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError
-from cavendish.measure.surprise import BASELINES, KINDS, FeatureSmoothness, Pairs, Surprised, matched_pairs, preference
+from cavendish.measure.surprise import (
+    BASELINES,
+    BOTH_WAYS,
+    KINDS,
+    FeatureSmoothness,
+    Foretold,
+    Pairs,
+    Surprised,
+    both,
+    matched_pairs,
+    preference,
+    standardised,
+    twins,
+)
+from cavendish.scenes import Parabola
+from cavendish.scenes.looks import in_view
 from cavendish.training import seeded
-from cavendish.video import Clip
+from cavendish.video import Clip, Imagined
 
 
 class Seer:
@@ -81,3 +97,70 @@ def test_every_baseline_answers_every_frame() -> None:
 def test_an_unknown_violation_is_refused_by_name() -> None:
     with pytest.raises(BadInputError, match="gravity"):
         matched_pairs("gravitas", 4)
+
+
+FALLING = Split(Parabola(), "interpolation", 24, 5, Picture(16, 16))
+
+
+def films_made(kind: str) -> Pairs:
+    """Film two dozen falls and their twins, made both ways."""
+    return twins(FALLING, both(*BOTH_WAYS[kind]), 24)
+
+
+@pytest.mark.parametrize("kind", BOTH_WAYS)
+def test_violations_made_both_ways_part_after_the_context(kind: str) -> None:
+    pairs = films_made(kind)
+    assert len(pairs.parting) >= 20
+    assert (pairs.parting >= Parabola.context).all()
+    empty = [(film.frames == 255).all(-1).all((2, 3)).float().sum(1) for film in (pairs.possible, pairs.impossible)]
+    emptier = np.sign((empty[1] - empty[0]).numpy())
+    assert (emptier > 0).any()
+    assert (emptier < 0).any()  # nobody who only counts empty frames can tell
+
+
+def test_what_has_left_comes_back_where_it_was_last_seen() -> None:
+    truth = FALLING.trajectories(np.arange(24))
+    found = BOTH_WAYS["permanence"][1](truth, FALLING.scene).position
+    back = (found != truth.position).any((2, 3)).argmax(1)
+    clips = np.flatnonzero(back)
+    seen = in_view(FALLING.scene.draw(truth))[..., 0]
+    assert len(clips) > 12
+    for clip in clips:
+        last = np.flatnonzero(seen[clip])[-1]
+        assert back[clip] > last
+        assert np.array_equal(found[clip, back[clip] :], truth.position[clip, last - np.arange(32 - back[clip])])
+
+
+def test_surprise_by_phase_forgets_what_is_usual_at_a_moment() -> None:
+    pairs = films_made("gravity")
+    judge = standardised(BASELINES["linear prediction"], pairs.possible, seeded(0))
+    found = judge.surprise(pairs.possible, seeded(0))
+    assert found[:, :2].abs().max() == 0  # never varies
+    assert found[:, 5:20].mean(0).abs().max() < 1e-9
+    assert torch.allclose(found[:, 5:20].std(0), torch.ones(15).double())
+
+
+class Ink:
+    """Sees how much ink there is, and dreams that it stays."""
+
+    def encode(self, clip: Clip) -> Float[Tensor, "b t k"]:
+        """Count."""
+        return (255 - clip.frames[..., 1].float()).mean((2, 3))[..., None]
+
+    def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
+        """Go on with as much."""
+        seen = self.encode(context)
+        kept = torch.cat([seen, seen[:, -1:].expand(-1, horizon, -1)], 1)
+        return Imagined(None, kept, torch.arange(kept.shape[1]) * 0.1, context.world, seen.shape[1])
+
+
+def test_by_the_released_convention_windows_foretell_what_follows_their_first_frames() -> None:
+    pairs = films_made("permanence")
+    judge = Foretold(Ink(), 4)
+    gone = judge.surprise(pairs.impossible, seeded(0))
+    assert gone.shape == pairs.impossible.frames.shape[:2]
+    assert gone[:, :4].abs().max() == 0  # no window foretells them
+    ink = Ink().encode(pairs.impossible)[..., 0]
+    assert torch.allclose(gone[:, 4], (ink[:, 4] - ink[:, 3]).abs())
+    last = torch.stack([(ink[:, 31] - ink[:, k]).abs() for k in (19,)]).mean(0)
+    assert torch.allclose(gone[:, 31], last)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cavendish.artefact import commit_file
@@ -84,7 +85,7 @@ def table(title: str, rows: tuple[Row, ...]) -> Table:
     """Lay answers out with a line per score and a column per row of the experiment."""
     shown = Table("", *(row.name for row in rows), title=title)
     for line in _lines(rows):
-        shown.add_row(*line)
+        shown.add_row(*map(escape, line))  # a unit in brackets is no style
     return shown
 
 
