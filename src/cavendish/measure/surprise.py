@@ -11,7 +11,8 @@ smooth. A model prefers a film by its mean surprise over the frames after the tw
 with BCa intervals over pairs. What frame differences, extrapolation and stiff features reach must be beaten.
 A violation that always empties the frame, or always quickens it, is told by whoever notices emptiness or speed: of
 one-sided pairs the turning of features tells 100 % (white paper has no direction). So there are violations made both
-ways, one on even clips and one on odd: vanish or come back, jump up or down, fall by twice or by half of gravity.
+ways, one on even clips and one on odd: vanish or come back, jump up or down by 1.5 m (slightly: 0.3 m), fall by
+twice or half of gravity (slightly: 1.1 times or a 1.1th).
 Two more ways to judge, the same for every model: surprise standardised by the phase of motion, (s_t - m_t) / sd_t with
 moments of frame t over true films, and, where a dream has features, the released convention of V-JEPA (Garrido et al.
 2025, arXiv 2502.11831): in windows of 16 frames all that follows the first c is foretold, and |f^_t - f_t| is averaged;
@@ -236,21 +237,17 @@ def _vanish(truth: Trajectory, scene: Scene) -> Trajectory:
 
 
 def _leap(truth: Trajectory, scene: Scene) -> Trajectory:
-    return _leapt(truth, scene, _room(truth, scene))
+    return _leapt(truth, scene, LEAP * _room(truth, scene))
 
 
-def _leap_up(truth: Trajectory, scene: Scene) -> Trajectory:
-    return _leapt(truth, scene, np.ones(len(truth.position)))
+def _leaping(metres: float) -> "Spoil":
+    return lambda truth, scene: _leapt(truth, scene, np.full(len(truth.position), metres))
 
 
-def _leap_down(truth: Trajectory, scene: Scene) -> Trajectory:
-    return _leapt(truth, scene, -np.ones(len(truth.position)))
-
-
-def _leapt(truth: Trajectory, scene: Scene, way: Float[np.ndarray, " b"]) -> Trajectory:
+def _leapt(truth: Trajectory, scene: Scene, metres: Float[np.ndarray, " b"]) -> Trajectory:
     moved = truth.position.copy()
     late = np.arange(len(truth.time)) >= _moment(truth, scene)[:, None]
-    moved[..., 0, 1] += np.where(late, LEAP * way[:, None], 0.0)
+    moved[..., 0, 1] += np.where(late, metres[:, None], 0.0)
     return replace(truth, position=moved)
 
 
@@ -292,20 +289,15 @@ def _through(truth: Trajectory, scene: Scene) -> Trajectory:
     return replace(truth, position=truth.position[:, :1] + flown)
 
 
-def _heavier(truth: Trajectory, scene: Scene) -> Trajectory:
-    return _pulled(truth, scene, OTHER_GRAVITY)
+def _pulling(times: float) -> "Spoil":
+    def pulled(truth: Trajectory, scene: Scene) -> Trajectory:
+        late = np.maximum(truth.time - truth.time[scene.context], 0.0)
+        moved = truth.position.copy()
+        assert isinstance(scene, Parabola)
+        moved[..., 0, 1] -= 0.5 * (times - 1) * scene.gravity * late**2
+        return replace(truth, position=moved)
 
-
-def _lighter(truth: Trajectory, scene: Scene) -> Trajectory:
-    return _pulled(truth, scene, 1 / OTHER_GRAVITY)
-
-
-def _pulled(truth: Trajectory, scene: Scene, times: float) -> Trajectory:
-    late = np.maximum(truth.time - truth.time[scene.context], 0.0)
-    moved = truth.position.copy()
-    assert isinstance(scene, Parabola)
-    moved[..., 0, 1] -= 0.5 * (times - 1) * scene.gravity * late**2
-    return replace(truth, position=moved)
+    return pulled
 
 
 def _duller(truth: Trajectory, scene: Scene) -> Trajectory:
@@ -337,8 +329,10 @@ Spoil = Callable[[Trajectory, Scene], Trajectory]
 ANYBODY: Mapping[str, Spoil] = {"permanence": _vanish, "continuity": _leap, "inertia": _swerve}
 BOTH_WAYS: Mapping[str, tuple[Spoil, Spoil]] = {
     "permanence": (_vanish, _return),
-    "continuity": (_leap_up, _leap_down),
-    "gravity": (_heavier, _lighter),
+    "continuity": (_leaping(LEAP), _leaping(-LEAP)),
+    "gravity": (_pulling(OTHER_GRAVITY), _pulling(1 / OTHER_GRAVITY)),
+    "slight continuity": (_leaping(LEAP / 5), _leaping(-LEAP / 5)),
+    "slight gravity": (_pulling(1.1), _pulling(1 / 1.1)),
 }
 KINDS: Mapping[str, tuple[AnyScene, Spoil]] = {
     "permanence": (UniformMotion(), _vanish),
@@ -348,7 +342,7 @@ KINDS: Mapping[str, tuple[AnyScene, Spoil]] = {
     "inertia": (UniformMotion(), _swerve),
     "inertia, occluded": (Occlusion(), _swerve),
     "solidity": (Collision(), _through),
-    "gravity": (Parabola(), _heavier),
+    "gravity": (Parabola(), _pulling(OTHER_GRAVITY)),
     "restitution": (BouncingBall(), _duller),
     "mass swap": (Collision(), _swapped),
 }

@@ -67,20 +67,21 @@ class SurpriseStudy(Experiment):
 def judged(data: Split, judge: Surprised) -> tuple[Score, ...]:
     """Judge by every convention, on every kind of violation."""
     usual = _fresh(data, DEVELOPMENT, USUAL).clips(np.arange(USUAL))
-    films, context = _films(data, JUDGED, PAIRS), float("nan")
+    films, unasked = _films(data, JUDGED, PAIRS), Score("", "", np.nan, np.nan, np.nan, 0, PAIRS, ())
+    chosen = unasked.named("context chosen")
     ways: dict[str, Surprised] = {"own": judge, "by phase": standardised(judge, usual, seeded(0))}
     if isinstance(judge, Jepa):
         context = _rehearsed(judge, _films(data, DEVELOPMENT, REHEARSED))
-        ways["released"] = Foretold(judge, int(context))
+        chosen = replace(chosen, unit="frames", value=float(context), n=1, clips=1, values=(float(context),))
+        ways["released"] = Foretold(judge, context)
     found = {way: [preference(who, pairs, seeded(JUDGED)) for pairs in films] for way, who in ways.items()}
-    unasked = Score("", "", float("nan"), float("nan"), float("nan"), 0, PAIRS, ())
     scores = []
     for number, kind in enumerate(BOTH_WAYS):
         for what in ("auroc", "accuracy"):
             for way in WAYS:
                 mark = getattr(found[way][number], what) if way in found else unasked
                 scores.append(mark.named(f"{kind}, {what}, {way}"))
-    return (*scores, Score("context chosen", "frames", context, context, context, 1, 1, (context,)))
+    return (*scores, chosen)
 
 
 def _rehearsed(judge: Jepa, films: list[Pairs]) -> int:

@@ -194,7 +194,7 @@ class Jepa(WorldModel):
     def foresee(self, seen: UInt8[Tensor, "b t h w c"], courses: Int[Tensor, "b n s"]) -> Float[Tensor, "b n s k"]:
         """Tell where many courses of buttons would lead from what was seen."""
         past = self._histories(self._lead(self.glimpse(seen)))[:, -1:].repeat_interleave(courses.shape[1], 0)
-        return self.rolled(past, courses.flatten(0, 1), courses.shape[2])[:, 0].unflatten(0, courses.shape[:2])
+        return self.rolled(past, courses.flatten(0, 1), courses.shape[2])[:, 0].view(*courses.shape, -1)
 
     @torch.no_grad()
     def between(self, before: Float[Tensor, "b k"], after: Float[Tensor, "b k"]) -> Int[Tensor, " b"]:
