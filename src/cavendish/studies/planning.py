@@ -53,7 +53,8 @@ class Errands:
 
 def errands(scene: Playable, picture: Picture, count: int, seed: int) -> Errands:
     """Draw starts and goals."""
-    rng, kept = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    kept: list[tuple[np.ndarray, ...]] = []
     clock = scene.clock()[: PRESSES + 1]
     while len(kept) < count:
         factors, course = scene.sample("interpolation", rng)[None], np.zeros((1, PRESSES + 1, 1))
