@@ -124,7 +124,12 @@ class Simulator:
 
 @final
 class Planning(Experiment):
-    """Goal pictures, reached or not, by planning in what was learnt and by simpler means."""
+    """Goal pictures, reached or not, by planning in what was learnt and by simpler means.
+
+    200 errands on the pushable table: 20 presses, then the ball's middle must be within 0.4 m of where the picture shows
+    it, 2 m or more from where it began. CEM and MPPI plan in the model's abstract space; greedy looks one step ahead;
+    inverse dynamics looks nowhere; the simulator is CEM in the true world. Intervals of shares are Wilson's.
+    """
 
     name: ClassVar = "planning"
     question: ClassVar = "can a world that was learnt in abstract space be acted in?"

@@ -45,7 +45,13 @@ JEPA = JepaConfig(latent=6, window=32, guard=Sigreg(weight=0.005))
 
 @final
 class SurpriseStudy(Experiment):
-    """The possible and the impossible, told apart by models and by detectors of smoothness."""
+    """The possible and the impossible, told apart by models and by detectors of smoothness.
+
+    200 falling balls and as many impossible twins per kind, made both ways (vanish or come back; jump up or down by
+    1.5 m, slightly 0.3 m; fall by 2 or 1/2, slightly 1.1 or 1/1.1 of gravity). Judged by each model's own surprise, by
+    the same standardised at every frame over true films, and, for features, by V-JEPA's released convention with a
+    context chosen on other pairs. Models are not matched in size or time. Cells: AUROC, and accuracy within pairs.
+    """
 
     name: ClassVar = "surprise"
     question: ClassVar = "whose surprise tells the impossible from the possible, and does it beat smoothness?"
