@@ -127,8 +127,8 @@ class Planning(Experiment):
     """Goal pictures, reached or not, by planning in what was learnt and by simpler means.
 
     200 errands on the pushable table: 20 presses, then the ball's middle must be within 0.4 m of where it is in the
-    picture, 2 m or more from where it began. CEM and MPPI plan in the model's abstract space; greedy looks one step ahead;
-    inverse dynamics looks nowhere; the simulator is CEM in the true world. Intervals of shares are Wilson's.
+    picture, 2 m or more from where it began. CEM and MPPI plan in the model's abstract space; greedy looks
+    one step ahead; inverse dynamics looks nowhere; the simulator is CEM in the true world. Wilson intervals.
     """
 
     name: ClassVar = "planning"
