@@ -37,7 +37,7 @@ def test_schools_cost_the_same_and_are_of_one_size(preset: str) -> None:
 
 def test_every_school_sees_the_same_films() -> None:
     for grid in GRIDS.values():
-        for world in grid.worlds:
+        for world in grid.worlds + grid.once:
             cells = [cell for cell in grid.cells() if cell.row.startswith(f"{world.name}: ")]
             assert len({str(cell.study.data) for cell in cells if not isinstance(cell, Trial)}) == 1
 
@@ -119,5 +119,5 @@ def test_a_preset_is_priced_before_it_is_run(
 def test_every_known_pupil_and_every_liar_is_in_the_quick_grid() -> None:
     rows = {cell.row for cell in Paradigms().tasks("quick")}
     assert {f"{LIE.name}: jepa", f"{UNIFORM.name}: diffusion"} <= rows
-    assert {f"{world.name}: {who}" for world in GRIDS["quick"].worlds for who in KNOWN} <= rows
+    assert {f"{world.name}: {who}" for world in GRIDS["quick"].worlds + GRIDS["quick"].once for who in KNOWN} <= rows
     assert LIE.scene == Parabola(gravity=-2.5)

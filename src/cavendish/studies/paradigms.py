@@ -52,7 +52,7 @@ UNIFORM, FALLING = World("uniform motion", UniformMotion()), World("parabola", P
 DISTRACTED = World("uniform motion, two distractors", UniformMotion(), 2)
 LIE = World("falls up (lie detector)", Parabola(gravity=-2.5))
 REST = (World("collision", Collision()), World("orbit", Orbit()), World("occlusion", Occlusion()))
-ALL = (UNIFORM, FALLING, *REST, World("uniform motion, one distractor", UniformMotion(), 1), DISTRACTED, LIE)
+ALL = (UNIFORM, FALLING, *REST, World("uniform motion, one distractor", UniformMotion(), 1), DISTRACTED)
 
 
 @final
@@ -87,35 +87,36 @@ class Known:
 @final
 @dataclass(frozen=True)
 class Grid:
-    """The size of a preset: worlds, schools, seeds, pixels across a frame, clips of an exam."""
+    """The size of a preset: worlds, those with one seed, schools, seeds, pixels across a frame, clips of an exam."""
 
     worlds: tuple[World, ...]
+    once: tuple[World, ...]
     schools: tuple[School, ...]
     seeds: int
     side: int
     clips: int
 
     def cells(self) -> Iterator[Cell | Trial]:
-        """Yield the schools seed by seed (one is enough for liars), then who is told states, then who is known."""
-        for seed, world in ((seed, world) for seed in range(self.seeds) for world in self.worlds):
-            for school in self.schools if seed == 0 or world is not LIE else ():
+        """Yield the schools seed by seed, then who is told states, then who is known."""
+        every = [(seed, world) for seed in range(self.seeds) for world in self.worlds + self.once * (seed == 0)]
+        for seed, world in every:
+            for school in self.schools:
                 exam = Weighing(("interpolation",), self.clips, CASES)
                 data = world.split(self.side)
                 study = Study(f"paradigms-{school.name}", data, school.model, school.training, exam, seed)
                 yield Cell(world.name + AT + school.name, study)
-        plain = [world for world in self.worlds if not world.distractors and world is not LIE]
-        for who, world in ((who, world) for who in STATES for world in plain):
-            for seed in range(self.seeds):
+        for who, (seed, world) in ((who, at) for who in STATES for at in every):
+            if not world.distractors and world is not LIE:  # a background is none to who is told states
                 yield Trial(f"{world.name}{AT}{who.kind}, states", Known(world.split(self.side), who, self.clips, seed))
-        for name, world in ((name, world) for name in KNOWN for world in self.worlds):
+        for name, world in ((name, world) for name in KNOWN for world in self.worlds + self.once):
             yield Trial(world.name + AT + name, Known(world.split(self.side), name, self.clips))
 
 
 GRIDS = {
-    "quick": Grid((UNIFORM, FALLING, DISTRACTED, LIE), QUICK, 3, 32, 48),
-    "laptop": Grid(ALL, LAPTOP, 3, 32, 128),
-    "h100": Grid(ALL, LARGE, 5, 64, 256),
-    "paper": Grid(ALL, PAPER, 5, 128, 512),
+    "quick": Grid((UNIFORM, DISTRACTED), (FALLING, LIE), QUICK, 3, 32, 48),
+    "laptop": Grid(ALL, (LIE,), LAPTOP, 3, 32, 128),
+    "h100": Grid(ALL, (LIE,), LARGE, 5, 64, 256),
+    "paper": Grid(ALL, (LIE,), PAPER, 5, 128, 512),
 }
 
 
@@ -153,10 +154,10 @@ class Paradigms(Experiment):
         return Row(trial.row, (*cost(None, None), *scores, *asked.surprise(judge)), said)
 
     def findings(self, preset: str, answers: Mapping[str, Sequence[tuple[Score, ...]]]) -> str:
-        """Compare every two schools, inside and outside, in every world of true physics."""
+        """Compare every two schools, inside and outside, in every world of several seeds."""
         grid = GRIDS[preset]
         names = [school.name for school in grid.schools]
         pairs = [(ours, theirs) for k, ours in enumerate(names) for theirs in names[k + 1 :]]
-        worlds = [world.name + AT for world in grid.worlds if world is not LIE]
+        worlds = [world.name + AT for world in grid.worlds]
         asked = (Contrast(w + a, w + b, what) for w in worlds for what in JUDGED for a, b in pairs)
         return compared(asked, answers)
