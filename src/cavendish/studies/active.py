@@ -53,8 +53,9 @@ class Active(Experiment):
     """Who chooses the next simulation, and does it pay?
 
     Decided beforehand: choosing pays if disagreement or laws have at most 0.7 times random's error on hits and no more
-    than 1.1 times it far out. Lower is better but for hits and for the share of right answers. `random` and `sobol` choose without looking;
-    `passive, narrow` is shown what happens to happen. Fresh shots are never taken from behind the noisy screen.
+    than 1.1 times it far out. Lower is better but for hits and for the share of right answers. `random` and `sobol`
+    choose without looking; `passive, narrow` is shown what happens to happen. Fresh shots are never taken from behind
+    the noisy screen.
     """
 
     name: ClassVar = "active"

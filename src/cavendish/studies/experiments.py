@@ -9,7 +9,6 @@ from cavendish.studies.genie_ale import GenieAle
 from cavendish.studies.genie_cloning import GenieCloning
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
-from cavendish.studies.orbits import Orbits
 from cavendish.studies.paradigms import Paradigms
 from cavendish.studies.planning import Planning
 from cavendish.studies.scaling import Scaling
@@ -32,7 +31,6 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     SurpriseStudy(),
     Paradigms(),
     Active(),
-    Orbits(),
 )
 
 

@@ -144,7 +144,7 @@ class StateDreamer:
         for _ in range(horizon):
             state = torch.cat([state, state[:, -1:] + self.net(state, radius)[:, -1:]], 1)
         later = seen.time[-1] + (seen.time[-1] - seen.time[-2]) * np.arange(1, horizon + 1)
-        place = places_of(state, self.scene.world)
+        place = _places(state, self.scene.world)
         speed = np.gradient(place, np.concatenate([seen.time, later]), axis=1)
         factors = np.zeros((len(place), 0))
         return assemble(np.concatenate([seen.time, later]), place, speed, seen.radius.mean(1), factors)
@@ -204,7 +204,6 @@ def states_of(moving: Trajectory, world: World) -> Float[Tensor, "b t k"]:
     return torch.from_numpy((moving.position / size - 0.5).reshape(*moving.position.shape[:2], -1)).float()
 
 
-def places_of(state: Float[Tensor, "b t k"], world: World) -> Float[np.ndarray, "b t n d"]:
-    """Return places in metres."""
+def _places(state: Float[Tensor, "b t k"], world: World) -> Float[np.ndarray, "b t n d"]:
     size = np.array([world.width, world.height])
     return np.asarray((state.double().numpy().reshape(*state.shape[:2], -1, 2) + 0.5) * size)
