@@ -29,9 +29,9 @@ STUDY = Study(
     GenieConfig(
         tokenizer=TokenizerConfig(levels=(8, 6, 5), pace=Pace()),
         actions=LatentActionConfig(pace=Pace()),
-        dynamics=DynamicsConfig(frames=3, pace=Pace()),
+        dynamics=DynamicsConfig(frames=3, pace=Pace(steps=0.6)),
     ),
-    TrainingConfig(steps=400, batch=16, rate=3e-3, save_every=200),
+    TrainingConfig(steps=300, batch=16, rate=3e-3, save_every=60),
     Weighing(regions=()),
 )
 

@@ -37,7 +37,7 @@ STUDY = Study(
         actions=LatentActionConfig(pace=Pace(), known=2),
         dynamics=DynamicsConfig(pace=UNASKED),
     ),
-    TrainingConfig(steps=500, batch=16, rate=3e-3, save_every=250),
+    TrainingConfig(steps=300, batch=16, rate=3e-3, save_every=100),
     Weighing(("train",)),
 )
 
