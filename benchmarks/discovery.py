@@ -252,7 +252,7 @@ def lies(done: dict) -> list[str]:
 
 def own(done: dict) -> list[str]:
     """Write down how every comparable scene's own law was judged, and how long the slowest took."""
-    found = {scene.name(): done[f"own {scene.name()}"]["told"] for scene in OWN}
+    found = {name.split()[1]: cell["told"] for name, cell in done.items()}
     silent = [name for name, told in found.items() if told["verdict"] == NOT_COMPARED]
     found = {name: told for name, told in found.items() if name not in silent}
     same = [name for name, told in found.items() if told["verdict"] == SAME]
@@ -261,18 +261,18 @@ def own(done: dict) -> list[str]:
     return [
         f"{CLIPS} films of 64 px each: `{SAME}` in {len(same)} of {len(found)}{others}.",
         f"A law takes {np.median([told['seconds'] for told in found.values()]):.1f} s of one core at the median,",
-        f"{found[slowest]['seconds']:.1f} s at most ({slowest}). No law is looked for in {', '.join(silent)}.",
+        f"{found[slowest]['seconds']:.1f} s at most ({slowest}). Not compared: {', '.join(silent)}.",
     ]
 
 
 def section(name: str, done: dict, write: Callable[[dict], list[str]]) -> str:
-    """Write a part of the page if it is measured: honey from any hundred repeats, the others when they are whole."""
+    """Write a part of the page if it is measured; honey and scenes need not be whole for that."""
     asked = [cell for cell in cells() if cell.split()[0] == name]
     found = {cell: done[cell] for cell in asked if cell in done}
     said = (
         f"\n\n({len(found)} of {len(asked)} are measured on this state of the code.)" if len(found) < len(asked) else ""
     )
-    return ("\n".join(write(found)) if not said or (name == "honey" and len(found) >= 100) else "") + said
+    return ("\n".join(write(found)) if not said or (name in ("honey", "own") and found) else "") + said
 
 
 def main() -> None:
