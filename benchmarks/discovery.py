@@ -5,6 +5,7 @@
 Repeats that are finished stay finished as long as the code that discovers, reads and simulates is the same.
     python benchmarks/discovery.py              measures what is not measured yet, writes the page
     python benchmarks/discovery.py honey films  only these parts, without the page (also: jitter, lies, own)
+    python benchmarks/discovery.py write        writes the page from what is measured so far, and how much that is
 """
 
 import hashlib
@@ -172,14 +173,14 @@ def measure(parts: list[str]) -> None:
 def honey(done: dict) -> list[str]:
     """Write down the fall through honey."""
     right, covered, spent = [], {"c": [], "g": []}, []
-    for seed in range(REPEATS):
-        found = done[f"honey {seed}"]["told"]
-        spent.append(done[f"honey {seed}"]["spent"])
+    for cell in done.values():
+        found = cell["told"]
+        spent.append(cell["spent"])
         right.append(set(found) == set(covered))
         for name, (_, low, high, true) in found.items() if right[-1] else ():
             covered[name].append(low <= true <= high)
     return [
-        f"Fall through honey, {REPEATS} repeats of {CLIPS} simulated clips, reading errors {1000 * NOISE:g} mm:",
+        f"Fall through honey, {len(done)} repeats of {CLIPS} simulated clips, reading errors {1000 * NOISE:g} mm:",
         f"structure right in {share(right)}; 95 % intervals hold c in {share(covered['c'])},",
         f"g in {share(covered['g'])}. {np.median(spent):.1f} s of one core a repeat.",
     ]
@@ -251,35 +252,50 @@ def lies(done: dict) -> list[str]:
 
 def own(done: dict) -> list[str]:
     """Write down how every comparable scene's own law was judged, and how long the slowest took."""
-    found = {scene.name(): done[f"own {scene.name()}"]["told"] for scene in OWN}
+    found = {name.split()[1]: cell["told"] for name, cell in done.items()}
     silent = [name for name, told in found.items() if told["verdict"] == NOT_COMPARED]
     found = {name: told for name, told in found.items() if name not in silent}
     same = [name for name, told in found.items() if told["verdict"] == SAME]
     others = "".join(f"; {name}: {told['verdict']}" for name, told in found.items() if name not in same)
     slowest = max(found, key=lambda name: found[name]["seconds"])
     return [
-        f"Every scene's own law, {CLIPS} films of 64 px: `{SAME}` in {len(same)} of {len(found)}{others}.",
+        f"{CLIPS} films of 64 px each: `{SAME}` in {len(same)} of {len(found)}{others}.",
         f"A law takes {np.median([told['seconds'] for told in found.values()]):.1f} s of one core at the median,",
-        f"{found[slowest]['seconds']:.1f} s at most ({slowest}). No law is looked for in {', '.join(silent)}.",
+        f"{found[slowest]['seconds']:.1f} s at most ({slowest}). Not compared: {', '.join(silent)}.",
     ]
+
+
+def section(name: str, done: dict, write: Callable[[dict], list[str]]) -> str:
+    """Write a part of the page if it is measured; honey and scenes need not be whole for that."""
+    asked = [cell for cell in cells() if cell.split()[0] == name]
+    found = {cell: done[cell] for cell in asked if cell in done}
+    said = (
+        f"\n\n({len(found)} of {len(asked)} are measured on this state of the code.)" if len(found) < len(asked) else ""
+    )
+    return ("\n".join(write(found)) if not said or (name in ("honey", "own") and found) else "") + said
 
 
 def main() -> None:
     """Measure everything and write it down."""
     parts = sys.argv[1:]
-    measure(parts)
-    if parts:
-        return
+    if parts != ["write"]:
+        measure(parts)
+        if parts:
+            return
     done = finished()
-    texts = ["# Law discovery, measured", "Written by `python benchmarks/discovery.py`.", "\n".join(honey(done))]
-    texts += [
-        "\n".join(films(done)),
+    texts = [
+        "# Law discovery, measured",
+        "Written by `python benchmarks/discovery.py`.",
+        section("honey", done, honey),
+        section("films", done, films),
         "g of a parabola with one pixel of jitter added at 64 px:",
-        "\n".join(jitter(done)),
+        section("jitter", done, jitter),
+        "Lie detector: wrong physics, filmed at 64 px and read back.",
+        section("lies", done, lies),
+        "Every scene's own law:",
+        section("own", done, own),
     ]
-    texts += ["Lie detector: wrong physics, filmed at 64 px and read back.", "\n".join(lies(done))]
-    texts += ["\n".join(own(done))]
-    DOCUMENT.write_text("\n\n".join(texts) + "\n")
+    DOCUMENT.write_text("\n\n".join(text.strip("\n") for text in texts) + "\n")
 
 
 if __name__ == "__main__":
