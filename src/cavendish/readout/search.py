@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numba import njit
 
+from cavendish.motion import Shape
 from cavendish.readout.fitting import POLYGON, best_turn, box_around, difference, drawn, fit
+from cavendish.readout.remainder import directions, light_over, paint, refitted, shares_left, terrain
 from cavendish.readout.unmixing import Palette, unmix_all
 
 FILL_NEEDED = 0.4  # mean share in the core of a body, below which it counts as lost
@@ -19,6 +21,9 @@ VISIBLE_NEEDED = 0.2  # share of a partly hidden disc that must be seen before i
 TURNED_VISIBLE_NEEDED = 0.4  # the same of a shape whose angle is to be read
 MISFIT_ALLOWED = 0.2  # squared, of a turned shape, as a part of its own shares squared
 REFINEMENTS = 6
+DISC = int(Shape.DISC)
+SWEEPS = 2  # of fits in what is left over
+ROOM = 6.0  # px around a body in which it is fitted then
 
 
 class Looks(NamedTuple):
@@ -64,6 +69,80 @@ def find_all(
                 if found[i, n, 3] <= 0.0 or _is_a_rival(shares[k], pixel, looks, n, found[i, n]):
                     found[i, n] = np.nan
                     found[i, n, 3] = 0.0
+        if palette.crowded:
+            kind = terrain(shares, unclear, bodies, palette.screens)
+            _look_again(frames[i], palette, (shares, kind), pixel, looks, found[i])
+
+
+@njit(cache=True, nogil=True)
+def _look_again(
+    frame: UInt8[np.ndarray, "h w c"],
+    palette: Palette,
+    named: tuple[Float[np.ndarray, "m h w"], Int[np.ndarray, "h w"]],
+    pixel: Float[np.ndarray, " d"],
+    looks: Looks,
+    found: Float[np.ndarray, "n five"],
+) -> None:
+    """Find what was lost, and fit what was found, in the light that the other bodies leave over (`remainder`)."""
+    shares, kind = named
+    height, width = kind.shape
+    aspect, whole = pixel[1] / pixel[0], (0, width, 0, height)
+    left, apart = light_over(frame, palette, kind)
+    way = directions(apart, looks.colour.max() + 1)
+    for n in range(len(found)):
+        if found[n, 3] > 0.0:
+            _paint(left, -apart[looks.colour[n]], pixel, looks, n, found[n])
+    for n in range(len(found)):
+        k = looks.colour[n]
+        if found[n, 3] == 0.0 and (shares[k] > 0.5).sum() >= CROWD_PIXELS_NEEDED:
+            share, hidden = shares_left(left, kind, way[:, k], whole)
+            _find(share, hidden, pixel, looks, n, found[n])
+            if found[n, 3] > 0.0:
+                found[n, 3] *= _purity(frame, hidden, palette, pixel, looks, n, found[n])
+            if found[n, 3] > 0.0:
+                _paint(left, -apart[k], pixel, looks, n, found[n])
+            else:
+                found[n] = np.nan
+                found[n, 3] = 0.0
+    for _ in range(SWEEPS):
+        for n in range(len(found)):
+            if found[n, 3] > 0.0 and (looks.shape[n] == DISC or looks.period[n] > 0.0):
+                k = looks.colour[n]
+                _paint(left, apart[k], pixel, looks, n, found[n])
+                place, box = _placed(pixel, looks, n, found[n], (height, width))
+                share, hidden = shares_left(left, kind, way[:, k], box)
+                corner = np.array([float(box[0]), box[2] * aspect, 0.0, 0.0])
+                form = (looks.shape[n], looks.outline[n], looks.form[n, 2])
+                place = corner + refitted(share, hidden, aspect, place - corner, form)
+                found[n, 0], found[n, 1] = place[0] * pixel[0], height * pixel[1] - place[1] * pixel[0]
+                found[n, 2] = place[2] * pixel[0]
+                found[n, 4] = place[3] if looks.period[n] > 0.0 else found[n, 4]
+                _paint(left, -apart[k], pixel, looks, n, found[n])
+
+
+@njit(cache=True, nogil=True)
+def _placed(
+    pixel: Float[np.ndarray, " d"], looks: Looks, n: int, found: Float[np.ndarray, " five"], size: tuple[int, int]
+) -> tuple[Float[np.ndarray, " four"], tuple[int, int, int, int]]:
+    """Return a body's place in pixel widths, y down, and a box around it with some room."""
+    y, angle = (size[0] * pixel[1] - found[1]) / pixel[0], found[4] if looks.period[n] > 0.0 else 0.0
+    place = np.array([found[0] / pixel[0], y, found[2] / pixel[0], angle])
+    reach = looks.form[n, 2] * place[2] + ROOM
+    return place, box_around(place[0], y, reach, pixel[1] / pixel[0], size[0], size[1])
+
+
+@njit(cache=True, nogil=True)
+def _paint(
+    left: Float[np.ndarray, "h w c"],
+    light: Float[np.ndarray, " c"],
+    pixel: Float[np.ndarray, " d"],
+    looks: Looks,
+    n: int,
+    found: Float[np.ndarray, " five"],
+) -> None:
+    """Add a body's light where it was found to what is left."""
+    place, box = _placed(pixel, looks, n, found, (left.shape[0], left.shape[1]))
+    paint(left, light, drawn(place, pixel[1] / pixel[0], looks.shape[n], looks.outline[n], box), box)
 
 
 @njit(cache=True, nogil=True)
