@@ -17,6 +17,7 @@ RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
 TURNS = 48  # angles tried before the fit, in one turn of a shape onto itself
 PICTURES_SPENT = 12  # pixels compared in one fit, in pictures: what spreads over half of one is no body
 LEAST_STIFFNESS = 0.1  # in a fit: what the pixels tell nothing about stays where it is
+BLUR = 0.25  # pixel widths that a polygon's edges move to either side to learn how its shares change
 RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
@@ -87,7 +88,9 @@ def fit(
     """Fit the place of a shape, by Gauss-Newton on its exact shares where it can be seen.
 
     The radius seen in part is a poor start, so the steps are bounded by half a pixel width per iteration
-    and the fit runs longer than its quadratic end alone would need. A disc has no angle to fit.
+    and the fit runs longer than its quadratic end alone would need. A disc has no angle to fit. A straight edge along
+    a row of pixels changes only the row on its one side, so slopes of polygons are taken over a quarter of a pixel both
+    ways: else a bar's end would rest on the border of two rows, where it learns of one only.
     """
     height, width = share.shape
     free = 4 if shape == POLYGON else 3
@@ -102,10 +105,12 @@ def fit(
         base = drawn(place, aspect, shape, outline, box)
         slopes = np.empty((free, *base.shape))
         for p in range(free):
-            h = 1e-3 if p < 3 else 1e-3 / place[2]
-            moved = place.copy()
+            h = 1e-3 if shape != POLYGON else (BLUR if p < 2 else BLUR / reach / (1.0 if p == 2 else place[2]))
+            moved, back = place.copy(), place.copy()
             moved[p] += h
-            slopes[p] = (drawn(moved, aspect, shape, outline, box) - base) / h
+            back[p] -= h
+            behind = drawn(back, aspect, shape, outline, box) if shape == POLYGON else base
+            slopes[p] = (drawn(moved, aspect, shape, outline, box) - behind) / (h if shape != POLYGON else 2 * h)
         normal, target = np.zeros((free, free)), np.zeros(free)
         for i in range(base.shape[0]):
             for j in range(base.shape[1]):
@@ -126,7 +131,7 @@ def fit(
             place[p] += change[p]
             size += abs(change[p])
         place[2] = max(0.5, place[2])
-        if size < 1e-6:
+        if size < (1e-4 if shape == POLYGON else 1e-6):
             break
     return place
 

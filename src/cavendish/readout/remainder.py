@@ -18,7 +18,7 @@ from cavendish.readout.unmixing import PLANE, Palette
 
 BARE, BODIES, SCENERY, SCREEN = 0, 1, 2, 3  # what may be in a pixel
 BARE_NEEDED = 100  # pixels in which the ground is measured, if there are as many
-STRAY = 0.5  # how far a second look may move a body, in its extents and in units of log size
+STRAY = 1.0  # how far a second look may move a body, in its extents and in units of log size
 
 
 @njit(cache=True, nogil=True)
@@ -53,7 +53,8 @@ def light_over(
                 shift[c] += left[i, j, c] if kind[i, j] == BARE else 0.0
             bare += kind[i, j] == BARE
     shift = shift / bare if bare >= BARE_NEEDED else np.zeros(3)
-    return left - shift, palette.apart - shift
+    dimmed = np.abs(palette.apart) > 1e-3  # a channel as bright as the ground is darkened with it
+    return left - shift, palette.apart - shift * dimmed
 
 
 @njit(cache=True, nogil=True)
