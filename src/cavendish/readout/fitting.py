@@ -76,6 +76,28 @@ def box_around(x: float, y: float, reach: float, aspect: float, height: int, wid
 
 
 @njit(cache=True, nogil=True)
+def _box_of(
+    place: Float[np.ndarray, " four"],
+    aspect: float,
+    form: tuple[int, Float[np.ndarray, "v d"], float],
+    height: int,
+    width: int,
+) -> tuple[int, int, int, int]:
+    """Return the columns and rows that a shape (kind, outline, reach) can touch; close around a polygon's corners."""
+    shape, outline, reach = form
+    if shape != POLYGON:
+        return box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
+    cosine, sine = place[2] * math.cos(place[3]), place[2] * math.sin(place[3])
+    x, y = cosine * outline[:, 0] - sine * outline[:, 1], -sine * outline[:, 0] - cosine * outline[:, 1]
+    left, right = min(width, max(0, int(place[0] + x.min() - 2))), min(width, int(place[0] + x.max() + 2) + 1)
+    top, bottom = (
+        min(height, max(0, int((place[1] + y.min() - 2) / aspect))),
+        int((place[1] + y.max() + 2) / aspect) + 1,
+    )
+    return left, max(left, right), top, max(top, min(height, bottom))
+
+
+@njit(cache=True, nogil=True)
 def fit(
     share: Float[np.ndarray, "h w"],
     hidden: Float[np.ndarray, "h w"],
@@ -98,7 +120,7 @@ def fit(
     place[2] = max(0.5, place[2])
     spent = 0
     for _ in range(60):
-        box = box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
+        box = _box_of(place, aspect, (shape, outline, reach), height, width)
         spent += (box[1] - box[0]) * (box[3] - box[2])
         if box[1] - box[0] < 1 or box[3] - box[2] < 1 or spent > PICTURES_SPENT * height * width:
             break
@@ -114,7 +136,7 @@ def fit(
         normal, target = np.zeros((free, free)), np.zeros(free)
         for i in range(base.shape[0]):
             for j in range(base.shape[1]):
-                if hidden[box[2] + i, box[0] + j] > 0.01:
+                if hidden[box[2] + i, box[0] + j] > 0.01 or not slopes[:, i, j].any():
                     continue
                 miss = share[box[2] + i, box[0] + j] - base[i, j]
                 for p in range(free):

@@ -1,6 +1,6 @@
 """A second look at a frame with more colours than channels: each body in the light that the others leave over.
 
-Once all places are known roughly, no colour needs a name any more: with the measured ground g' and the exact shares s_k,
+Once all places are known roughly, no colour needs a name: with the measured ground g' and the exact shares s_k,
     R = L - g' - sum_k s_k (colour_k - g')
 is what is left of the light L when every body is taken away. Body n given back, its share in every pixel is estimated
 by least squares over the channels, (R + s_n a_n) . d / a_n . d with a_n = colour_n - g' and d = a_n, or, near scenery
@@ -18,7 +18,7 @@ from cavendish.readout.unmixing import PLANE, Palette
 
 BARE, BODIES, SCENERY, SCREEN = 0, 1, 2, 3  # what may be in a pixel
 BARE_NEEDED = 100  # pixels in which the ground is measured, if there are as many
-STRAY = 1.0  # how far a second look may move a body, in its extents and in units of log size
+STRAY = 1.0  # how far a second look may move a body, in its extents, and change the logarithm of its size
 
 
 @njit(cache=True, nogil=True)

@@ -9,6 +9,7 @@ from numba import njit
 
 from cavendish.motion import Shape
 from cavendish.readout.fitting import POLYGON, best_turn, box_around, difference, drawn, fit
+from cavendish.readout.gating import centroid, coarse
 from cavendish.readout.remainder import directions, light_over, paint, refitted, shares_left, terrain
 from cavendish.readout.unmixing import Palette, unmix_all
 
@@ -200,7 +201,7 @@ def _find(
     form = looks.form[n]
     found[:] = np.nan
     found[3] = 0.0
-    x, y, area, total = _coarse(share)
+    x, y, area, total = coarse(share)
     if area < PIXELS_NEEDED:
         return
     aspect = pixel[1] / pixel[0]  # a pixel's height in pixel widths
@@ -209,7 +210,7 @@ def _find(
     mass = 0.0
     for _ in range(REFINEMENTS):
         old_x, old_y, old_r = x, y, r
-        x, y, mass = _centroid(share, aspect, x, y, form[5] * r + max(2.0, 0.25 * r), total)
+        x, y, mass = centroid(share, aspect, x, y, form[5] * r + max(2.0, 0.25 * r), total)
         if mass <= 0.0 or (looks.crowded and mass < CROWD_PIXELS_NEEDED):
             return
         r = math.sqrt(mass * aspect / math.pi)
@@ -275,74 +276,6 @@ def _screened(hidden: Float[np.ndarray, "h w"], aspect: float, x0: float, y0: fl
             if hidden[i, j] > 0.25 and (j + 0.5 - x0) ** 2 + ((i + 0.5) * aspect - y0) ** 2 <= reach * reach:
                 return True
     return False
-
-
-@njit(cache=True, nogil=True)
-def _coarse(share: Float[np.ndarray, "h w"]) -> tuple[float, float, float, float]:
-    """Return the median column and row (px) of the pixels more than half covered, their number, and the total share.
-
-    The total leaves out shares under a quarter, so that haze does not count as body.
-    """
-    height, width = share.shape
-    columns, rows = np.zeros(width), np.zeros(height)
-    total = 0.0
-    for y in range(height):
-        for x in range(width):
-            s = share[y, x]
-            if s > 0.25:
-                total += s
-                if s > 0.5:
-                    columns[x] += 1.0
-                    rows[y] += 1.0
-    area = columns.sum()
-    return _median(columns, area), _median(rows, area), area, total
-
-
-@njit(cache=True, nogil=True)
-def _median(counts: Float[np.ndarray, " k"], total: float) -> float:
-    so_far = 0.0
-    for k in range(len(counts)):
-        so_far += counts[k]
-        if so_far >= 0.5 * total:
-            return k + 0.5
-    return 0.5 * len(counts)
-
-
-@njit(cache=True, nogil=True)
-def _centroid(
-    share: Float[np.ndarray, "h w"], aspect: float, x0: float, y0: float, gate: float, total: float
-) -> tuple[float, float, float]:
-    """Return the centroid and mass of the shares inside a gate, less the mean share of its surroundings."""
-    height, width = share.shape
-    haze, outside = 0.0, 0
-    m = mx = my = inside = ix = iy = 0.0
-    reach = gate + 4.0  # haze is measured in a ring around the gate
-    top, bottom = max(0, int((y0 - reach) / aspect)), min(height, int((y0 + reach) / aspect) + 2)
-    left, right = max(0, int(x0 - reach)), min(width, int(x0 + reach) + 2)
-    for i in range(top, bottom):
-        y = (i + 0.5) * aspect
-        for j in range(left, right):
-            x = j + 0.5
-            d = (x - x0) ** 2 + (y - y0) ** 2
-            s = share[i, j]
-            if d <= gate * gate:
-                m += s
-                mx += s * x
-                my += s * y
-                inside += 1.0
-                ix += x
-                iy += y
-            elif s < 0.25:
-                haze += s
-                outside += 1
-    if outside > 0:
-        haze /= outside
-        m -= haze * inside
-        mx -= haze * ix
-        my -= haze * iy
-    if m <= 0.0:
-        return x0, y0, 0.0
-    return mx / m, my / m, m
 
 
 @njit(cache=True, nogil=True)
