@@ -141,7 +141,9 @@ def _paint(
     n: int,
     found: Float[np.ndarray, " five"],
 ) -> None:
-    """Add a body's light where it was found to what is left."""
+    """Add a body's light where it was found to what is left; of rings and solids the light is not known exactly."""
+    if looks.shape[n] != DISC and looks.shape[n] != POLYGON:
+        return
     place, box = _placed(pixel, looks, n, found, (left.shape[0], left.shape[1]))
     paint(left, light, drawn(place, pixel[1] / pixel[0], looks.shape[n], looks.outline[n], box), box)
 
