@@ -13,7 +13,7 @@ not the centre; any other shape is lost there.
 Scenery has colours of its own, which are unmixed with the bodies' and then left aside. Bodies of one colour but
 different shapes are looks of which a frame shows one: the one whose exact shares resemble the picture most.
 More colours than three are unmixed where they are near (`unmixing`); a body is then fitted in the pixels that no other
-body shares. A polygon that may turn is fitted with its angle, starting from the best of many angles around; the angle
+body shares, and once all are found, again in all of its pixels, in the light that the others leave over (`remainder`). A polygon that may turn is fitted with its angle, starting from the best of many angles around; the angle
 is known up to the turns that bring the outline onto itself, and goes on from frame to frame by the smallest step.
 A reader knows colours, shapes and scale, never the scene; what it cannot find it calls lost (NaN, confidence 0):
 too little colour in the core of the body, or light there that no mixture of the known colours explains.
