@@ -79,14 +79,11 @@ def box_around(x: float, y: float, reach: float, aspect: float, height: int, wid
 def _box_of(
     place: Float[np.ndarray, " four"],
     aspect: float,
-    form: tuple[int, Float[np.ndarray, "v d"], float],
+    outline: Float[np.ndarray, "v d"],
     height: int,
     width: int,
 ) -> tuple[int, int, int, int]:
-    """Return the columns and rows that a shape (kind, outline, reach) can touch; close around a polygon's corners."""
-    shape, outline, reach = form
-    if shape != POLYGON:
-        return box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
+    """Return the columns and rows that a turned polygon can touch."""
     cosine, sine = place[2] * math.cos(place[3]), place[2] * math.sin(place[3])
     x, y = cosine * outline[:, 0] - sine * outline[:, 1], -sine * outline[:, 0] - cosine * outline[:, 1]
     left, right = min(width, max(0, int(place[0] + x.min() - 2))), min(width, int(place[0] + x.max() + 2) + 1)
@@ -106,33 +103,36 @@ def fit(
     shape: int,
     outline: Float[np.ndarray, "v d"],
     reach: float,
+    blur: float,
 ) -> Float[np.ndarray, " four"]:
     """Fit the place of a shape, by Gauss-Newton on its exact shares where it can be seen.
 
     The radius seen in part is a poor start, so the steps are bounded by half a pixel width per iteration
     and the fit runs longer than its quadratic end alone would need. A disc has no angle to fit. A straight edge along
-    a row of pixels changes only the row on its one side, so slopes of polygons are taken over a quarter of a pixel both
-    ways: else a bar's end would rest on the border of two rows, where it learns of one only.
+    a row of pixels changes only the row on its one side, so slopes of polygons can be taken over a blur (a part of a
+    pixel) both ways: else a bar's end would rest on the border of two rows, where it learns of one only.
     """
     height, width = share.shape
-    free = 4 if shape == POLYGON else 3
+    free, blurred = 4 if shape == POLYGON else 3, shape == POLYGON and blur > 0.0
     place = start.copy()
     place[2] = max(0.5, place[2])
     spent = 0
     for _ in range(60):
-        box = _box_of(place, aspect, (shape, outline, reach), height, width)
+        near = box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
+        box = _box_of(place, aspect, outline, height, width) if blurred else near
         spent += (box[1] - box[0]) * (box[3] - box[2])
         if box[1] - box[0] < 1 or box[3] - box[2] < 1 or spent > PICTURES_SPENT * height * width:
             break
         base = drawn(place, aspect, shape, outline, box)
         slopes = np.empty((free, *base.shape))
         for p in range(free):
-            h = 1e-3 if shape != POLYGON else (BLUR if p < 2 else BLUR / reach / (1.0 if p == 2 else place[2]))
+            fine, coarse = 1e-3 if p < 3 else 1e-3 / place[2], blur if p < 2 else blur / reach
+            h = coarse / (place[2] if p == 3 else 1.0) if blurred else fine
             moved, back = place.copy(), place.copy()
             moved[p] += h
             back[p] -= h
-            behind = drawn(back, aspect, shape, outline, box) if shape == POLYGON else base
-            slopes[p] = (drawn(moved, aspect, shape, outline, box) - behind) / (h if shape != POLYGON else 2 * h)
+            behind = drawn(back, aspect, shape, outline, box) if blurred else base
+            slopes[p] = (drawn(moved, aspect, shape, outline, box) - behind) / (2 * h if blurred else h)
         normal, target = np.zeros((free, free)), np.zeros(free)
         for i in range(base.shape[0]):
             for j in range(base.shape[1]):
@@ -153,7 +153,7 @@ def fit(
             place[p] += change[p]
             size += abs(change[p])
         place[2] = max(0.5, place[2])
-        if size < (1e-4 if shape == POLYGON else 1e-6):
+        if size < (1e-4 if blurred else 1e-6):
             break
     return place
 

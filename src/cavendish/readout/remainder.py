@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numba import njit
 
-from cavendish.readout.fitting import fit
+from cavendish.readout.fitting import BLUR, fit
 from cavendish.readout.unmixing import PLANE, Palette
 
 BARE, BODIES, SCENERY, SCREEN = 0, 1, 2, 3  # what may be in a pixel
@@ -101,8 +101,10 @@ def shares_left(
         for j in range(share.shape[1]):
             what = kind[box[2] + i, box[0] + j]
             d, light = way[1 if what >= SCENERY else 0], left[box[2] + i, box[0] + j]
-            share[i, j] = light[0] * d[0] + light[1] * d[1] + light[2] * d[2]
-            hidden[i, j] = 1.0 if what == SCREEN or (what == SCENERY and blind) else 0.0
+            if what == SCREEN or (what == SCENERY and blind):
+                hidden[i, j] = 1.0
+            else:
+                share[i, j] = light[0] * d[0] + light[1] * d[1] + light[2] * d[2]
     return share, hidden
 
 
@@ -115,6 +117,6 @@ def refitted(
     form: tuple[int, Float[np.ndarray, "v d"], float],
 ) -> Float[np.ndarray, " four"]:
     """Fit a shape (kind, outline, reach) once more from where it was found; what strays far from there was no fit."""
-    place = fit(share, hidden, aspect, start, form[0], form[1], form[2])
+    place = fit(share, hidden, aspect, start, form[0], form[1], form[2], BLUR)
     strayed = abs(place[0] - start[0]) + abs(place[1] - start[1]) > STRAY * start[2] + 1.0
     return start if strayed or abs(np.log(place[2] / start[2])) > STRAY else place

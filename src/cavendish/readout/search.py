@@ -37,6 +37,7 @@ class Looks(NamedTuple):
     period: Float[np.ndarray, " n"]  # rad; the least turn of a body onto itself, 0 for what is not turned
     inside: Float[np.ndarray, "n m d"]  # points within a turned outline
     crowded: bool  # more colours than channels
+    blur: float  # pixel widths, of fits of turned polygons; 0 where screens may hide parts of them
 
 
 @njit(cache=True, nogil=True)
@@ -70,7 +71,7 @@ def find_all(
                 if found[i, n, 3] <= 0.0 or _is_a_rival(shares[k], pixel, looks, n, found[i, n]):
                     found[i, n] = np.nan
                     found[i, n, 3] = 0.0
-        if palette.crowded:
+        if palette.crowded and palette.screens == 0:  # over screens the light is not the bodies'
             kind = terrain(shares, unclear, bodies, palette.screens)
             _look_again(frames[i], palette, (shares, kind), pixel, looks, found[i])
 
@@ -227,7 +228,7 @@ def _find(
     elif (at_edge or _screened(hidden, aspect, x, y, reach + 1.0)) and form[2] > 1.0:
         return  # only what may turn, or a disc, can be fitted
     if turned or at_edge or _screened(hidden, aspect, x, y, reach + 1.0):
-        place = fit(share, hidden, aspect, place, looks.shape[n], looks.outline[n], form[2])
+        place = fit(share, hidden, aspect, place, looks.shape[n], looks.outline[n], form[2], looks.blur)
         if mass * aspect < VISIBLE_NEEDED * math.pi * place[2] ** 2 and not at_edge:
             return
         if looks.crowded and 2 * math.pi * place[2] ** 2 < mass * aspect:
