@@ -233,3 +233,14 @@ def test_without_the_engine_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "pymunk", None)
     with pytest.raises(BadInputError, match=r"cavendish\[rigid\]"):
         Combinatorial().simulate(np.array([[1.0, 0.0, 0.5, 5.0, 5.0]]), np.array([0.0]))
+
+
+def test_a_thin_bar_between_a_jar_and_the_floor_is_never_lost() -> None:
+    scene = Combinatorial()
+    clip = Split(scene, seed=901, size=10**9, picture=Picture(SIDE, SIDE)).clips(np.array([63]))
+    truth = clip.trajectory
+    assert truth is not None
+    found = Reader.of(scene.draw(truth)).read(noisy(clip.frames.numpy(), 10), truth.time)
+    off = np.linalg.norm(found.position - truth.position, axis=-1)[present(truth)] / PIXEL
+    assert off.max() < 0.3
+    assert np.sqrt(np.mean(off**2)) < 0.1

@@ -8,11 +8,14 @@ given frames, which tell what is there. With steps dx_k = x_k+1 - x_k and depths
     split         max over frames, median of three, of |log(r / r_0)| + 1 - c: half of the colour is elsewhere
     pass through  max, median of three, of D between two bodies or a body and a wall
     energy gain   max over instants k and groups G of bodies that may meet in the two steps around k, of
-                  (min(E_k, E_k+1) - max(E_k-2, E_k-1)) / sqrt(sum m^2 (v^2 + SLOW^2)), E = energy of G from steps:
-                  how wrongly all speeds in G must have been read to explain the gain
+                  (E_k - max(E_k-1, E_k-2)) / sqrt(sum m^2 (v^2 + SLOW^2)), E = energy of G from steps: how wrongly
+                  all speeds in G must have been read to explain the gain; and, of groups that nothing fixed is near,
+                  |sum m (v_k - v_k-1 - g dt)| / sqrt(sum m^2), which impacts within the group leave at nought
     hover         max |b . (x + g t^2 / 2)| over windows of 3 to 10 frames in which nothing is within REACH of the body,
                   b = the bend k^2 - mean(k^2), normed to 1, so that noise counts the same in windows of any length
-Bodies that meet exchange energy but gain none; an impact lowers the energy that is measured by steps, never raises it.
+Bodies that meet exchange energy but gain none; an impact within a step lowers the energy that is measured by it, so
+of the two steps before the better one counts. The momentum of a free group, by steps, changes by its weight and by
+nothing else, whatever its bodies do to each other.
 Whether bodies may meet between frames is told from their gaps and relative paths, those of the steps before and after
 included, because an impact shortens the path of its own step. A sign counts as abnormal above a limit that is
 calibrated on true films: the largest value there, and a margin.
@@ -36,12 +39,13 @@ SIGNS = {
     "energy gain": "m/s",
     "hover": "m",
 }
-REACH = 0.15  # m; a body with nothing nearer than this is in free flight
+REACH = 0.05  # m; a body with nothing nearer than this is in free flight
 SWEEP = 2.5  # reach of a long body in equal-area radii
 MARGIN = 1.25  # limit / largest value in the true films of the calibration
 SURE = 0.8  # confidence that every true body in view exceeds
 RUNS = range(3, 11)  # frames of free flight that make a parabola
-STEPS = 2  # before and after an instant, whose energies are compared
+BEFORE = 2  # steps before an instant, of which one at least holds no impact: the energy that there was
+TINY = 1e-18  # keeps what is not there from dividing by nothing
 SLOW = 0.5  # m/s; slower bodies are read no better
 Signs = dict[str, Float[np.ndarray, " b"]]
 
@@ -71,7 +75,7 @@ def signs(drawing: Drawing, seen: Trajectory, room: Room) -> Signs:
         "teleport": _teleport(seen, there, room.gravity),
         "split": _split(seen, size),
         "pass through": _pass_through(depth, room.fixed),
-        "energy gain": _energy_gain(drawing, seen, size, gaps[..., :-1] < REACH, room),
+        "energy gain": _energy_gain(drawing, seen, size, gaps, room),
         "hover": _hover(seen, free, room.gravity),
     }
 
@@ -192,33 +196,51 @@ def _pass_through(
 
 
 def _energy_gain(
-    drawing: Drawing, seen: Trajectory, size: Float[np.ndarray, "b n"], near: Bool[np.ndarray, "b t n n"], room: Room
+    drawing: Drawing,
+    seen: Trajectory,
+    size: Float[np.ndarray, "b n"],
+    gaps: Float[np.ndarray, "b t n n_plus_one"],
+    room: Room,
 ) -> Float[np.ndarray, " b"]:
-    """Compare three steps after an instant with three before, group by group."""
+    """Compare a step with those before, group by group: energy, and momentum where nothing fixed is within reach."""
     dt = np.diff(seen.time)[:, None]
     moving = ~room.fixed & np.isfinite(size)
     mass = np.where(moving, np.pi * np.nan_to_num(size) ** 2, 0.0)
-    square = ((np.diff(seen.position, axis=1) / dt[..., None]) ** 2).sum(-1)
+    speed = np.diff(seen.position, axis=1) / dt[..., None]
+    square = (speed**2).sum(-1)
     if seen.angle is not None:
         turning = np.nan_to_num(np.diff(seen.angle, axis=1) / dt)
         square = square + gyration(drawing) * np.nan_to_num(size)[:, None] ** 2 * turning**2
     height = 0.5 * (seen.position[:, 1:, :, 1] + seen.position[:, :-1, :, 1])
     energy = mass[:, None] * (0.5 * square + room.gravity * height)
-    linked = (near & moving[:, None, :, None] & moving[:, None, None]) | np.eye(mass.shape[-1], dtype=bool)
+    momentum = np.nan_to_num(
+        mass[:, None, :, None] * (speed + np.array([0.0, room.gravity]) * seen.time[1:, None, None])
+    )
+    near = gaps < REACH
+    held = (near[..., -1] | near[..., :-1][..., room.fixed].any(-1)).astype(float)
+    linked = (near[..., :-1] & moving[:, None, :, None] & moving[:, None, None]) | np.eye(mass.shape[-1], dtype=bool)
     largest = np.zeros(len(mass))
-    for k in range(STEPS, energy.shape[1] - STEPS + 1):
+    for k in range(BEFORE, energy.shape[1]):
         group = linked[:, k].astype(float)
         for _ in range(4):  # sixteen links join all bodies
             group = np.minimum(group @ group, 1.0)
-        span = slice(k - STEPS, k + STEPS)
+        span = slice(k - BEFORE, k + 1)
         missing = np.isnan(np.where(moving[:, None], energy, 0.0)[:, span]).any(1).astype(float)
-        unknown = np.einsum("bij,bj->bi", group, missing) > 0
+        unknown = _sum(group, missing) > 0
         total = np.nan_to_num(energy[:, span]) @ np.swapaxes(group, 1, 2)
-        gain = total[:, STEPS:].min(1) - total[:, :STEPS].max(1)
         fast = np.nan_to_num(square[:, span]).max(1) + SLOW**2
-        least = np.sqrt((group @ (mass**2 * fast)[..., None])[..., 0])
-        largest = np.maximum(largest, np.where(unknown | ~moving, 0.0, gain / np.maximum(least, 1e-9)).max(-1))
+        gain = (total[:, -1] - total[:, :-1].max(1)) / np.sqrt(_sum(group, mass**2 * fast) + TINY)
+        push = np.linalg.norm(group @ (momentum[:, k] - momentum[:, k - 1]), axis=-1) / np.sqrt(
+            _sum(group, mass**2) + TINY
+        )
+        gain = np.where(_sum(group, held[:, k]) > 0, gain, np.maximum(gain, push))
+        largest = np.maximum(largest, np.where(unknown | ~moving, 0.0, gain).max(-1))
     return largest
+
+
+def _sum(group: Float[np.ndarray, "b n n"], values: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+    """Sum values over the group of each body."""
+    return np.asarray(np.einsum("bij,bj->bi", group, values))
 
 
 def gyration(drawing: Drawing) -> Float[np.ndarray, " n"]:

@@ -17,6 +17,7 @@ RING, POLYGON = int(Shape.RING), int(Shape.POLYGON)
 TURNS = 48  # angles tried before the fit, in one turn of a shape onto itself
 PICTURES_SPENT = 12  # pixels compared in one fit, in pictures: what spreads over half of one is no body
 LEAST_STIFFNESS = 0.1  # in a fit: what the pixels tell nothing about stays where it is
+BLUR = 0.25  # pixel widths that a polygon's edges move to either side to learn how its shares change
 RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
@@ -75,6 +76,25 @@ def box_around(x: float, y: float, reach: float, aspect: float, height: int, wid
 
 
 @njit(cache=True, nogil=True)
+def _box_of(
+    place: Float[np.ndarray, " four"],
+    aspect: float,
+    outline: Float[np.ndarray, "v d"],
+    height: int,
+    width: int,
+) -> tuple[int, int, int, int]:
+    """Return the columns and rows that a turned polygon can touch."""
+    cosine, sine = place[2] * math.cos(place[3]), place[2] * math.sin(place[3])
+    x, y = cosine * outline[:, 0] - sine * outline[:, 1], -sine * outline[:, 0] - cosine * outline[:, 1]
+    left, right = min(width, max(0, int(place[0] + x.min() - 2))), min(width, int(place[0] + x.max() + 2) + 1)
+    top, bottom = (
+        min(height, max(0, int((place[1] + y.min() - 2) / aspect))),
+        int((place[1] + y.max() + 2) / aspect) + 1,
+    )
+    return left, max(left, right), top, max(top, min(height, bottom))
+
+
+@njit(cache=True, nogil=True)
 def fit(
     share: Float[np.ndarray, "h w"],
     hidden: Float[np.ndarray, "h w"],
@@ -83,33 +103,40 @@ def fit(
     shape: int,
     outline: Float[np.ndarray, "v d"],
     reach: float,
+    blur: float,
 ) -> Float[np.ndarray, " four"]:
     """Fit the place of a shape, by Gauss-Newton on its exact shares where it can be seen.
 
     The radius seen in part is a poor start, so the steps are bounded by half a pixel width per iteration
-    and the fit runs longer than its quadratic end alone would need. A disc has no angle to fit.
+    and the fit runs longer than its quadratic end alone would need. A disc has no angle to fit. A straight edge along
+    a row of pixels changes only the row on its one side, so slopes of polygons can be taken over a blur (a part of a
+    pixel) both ways: else a bar's end would rest on the border of two rows, where it learns of one only.
     """
     height, width = share.shape
-    free = 4 if shape == POLYGON else 3
+    free, blurred = 4 if shape == POLYGON else 3, shape == POLYGON and blur > 0.0
     place = start.copy()
     place[2] = max(0.5, place[2])
     spent = 0
     for _ in range(60):
-        box = box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
+        near = box_around(place[0], place[1], reach * place[2] + 3.0, aspect, height, width)
+        box = _box_of(place, aspect, outline, height, width) if blurred else near
         spent += (box[1] - box[0]) * (box[3] - box[2])
         if box[1] - box[0] < 1 or box[3] - box[2] < 1 or spent > PICTURES_SPENT * height * width:
             break
         base = drawn(place, aspect, shape, outline, box)
         slopes = np.empty((free, *base.shape))
         for p in range(free):
-            h = 1e-3 if p < 3 else 1e-3 / place[2]
-            moved = place.copy()
+            fine, coarse = 1e-3 if p < 3 else 1e-3 / place[2], blur if p < 2 else blur / reach
+            h = coarse / (place[2] if p == 3 else 1.0) if blurred else fine
+            moved, back = place.copy(), place.copy()
             moved[p] += h
-            slopes[p] = (drawn(moved, aspect, shape, outline, box) - base) / h
+            back[p] -= h
+            behind = drawn(back, aspect, shape, outline, box) if blurred else base
+            slopes[p] = (drawn(moved, aspect, shape, outline, box) - behind) / (2 * h if blurred else h)
         normal, target = np.zeros((free, free)), np.zeros(free)
         for i in range(base.shape[0]):
             for j in range(base.shape[1]):
-                if hidden[box[2] + i, box[0] + j] > 0.01:
+                if hidden[box[2] + i, box[0] + j] > 0.01 or not slopes[:, i, j].any():
                     continue
                 miss = share[box[2] + i, box[0] + j] - base[i, j]
                 for p in range(free):
@@ -126,7 +153,7 @@ def fit(
             place[p] += change[p]
             size += abs(change[p])
         place[2] = max(0.5, place[2])
-        if size < 1e-6:
+        if size < (1e-4 if blurred else 1e-6):
             break
     return place
 

@@ -13,8 +13,10 @@ not the centre; any other shape is lost there.
 Scenery has colours of its own, which are unmixed with the bodies' and then left aside. Bodies of one colour but
 different shapes are looks of which a frame shows one: the one whose exact shares resemble the picture most.
 More colours than three are unmixed where they are near (`unmixing`); a body is then fitted in the pixels that no other
-body shares. A polygon that may turn is fitted with its angle, starting from the best of many angles around; the angle
-is known up to the turns that bring the outline onto itself, and goes on from frame to frame by the smallest step.
+body shares, and once all are found, again in all of its pixels, in the light that the others leave over (`remainder`),
+unless there are screens. A polygon that may turn is fitted with its angle, starting from the best of many angles
+around; the angle is known up to the turns that bring the outline onto itself, and goes on from frame to frame by the
+smallest step.
 A reader knows colours, shapes and scale, never the scene; what it cannot find it calls lost (NaN, confidence 0):
 too little colour in the core of the body, or light there that no mixture of the known colours explains.
 """
@@ -28,6 +30,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 
 from cavendish.errors import BadInputError
 from cavendish.motion import RING_HOLE, SOLID_REACH, Drawing, Shape, Trajectory, World
+from cavendish.readout.fitting import BLUR
 from cavendish.readout.search import Looks, find_all
 from cavendish.readout.unmixing import Palette
 from cavendish.render.colour import LIGHT_OF_BYTE, light_of
@@ -121,7 +124,8 @@ class Reader:
             for corners, turns in zip(outline, turned, strict=True)
         ]
         inside = np.stack([np.resize(found, (max(map(len, points)), 2)) for found in points])
-        return Looks(kinds, shape, outline, np.concatenate([form, gate[:, None]], -1), period, inside, crowded)
+        form, blur = np.concatenate([form, gate[:, None]], -1), 0.0 if self.screens else BLUR
+        return Looks(kinds, shape, outline, form, period, inside, crowded, blur)
 
     def _form(self, n: int) -> tuple[float, float, float, float, float]:
         """Return where a body is surely filled (from, to), how far it reaches, across and up, in equal-area radii."""

@@ -7,7 +7,10 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numba import njit
 
+from cavendish.motion import Shape
 from cavendish.readout.fitting import POLYGON, best_turn, box_around, difference, drawn, fit
+from cavendish.readout.gating import centroid, coarse
+from cavendish.readout.remainder import directions, light_over, paint, refitted, shares_left, terrain
 from cavendish.readout.unmixing import Palette, unmix_all
 
 FILL_NEEDED = 0.4  # mean share in the core of a body, below which it counts as lost
@@ -19,6 +22,9 @@ VISIBLE_NEEDED = 0.2  # share of a partly hidden disc that must be seen before i
 TURNED_VISIBLE_NEEDED = 0.4  # the same of a shape whose angle is to be read
 MISFIT_ALLOWED = 0.2  # squared, of a turned shape, as a part of its own shares squared
 REFINEMENTS = 6
+DISC = int(Shape.DISC)
+SWEEPS = 2  # of fits in what is left over
+ROOM = 6.0  # px around a body in which it is fitted then
 
 
 class Looks(NamedTuple):
@@ -31,6 +37,7 @@ class Looks(NamedTuple):
     period: Float[np.ndarray, " n"]  # rad; the least turn of a body onto itself, 0 for what is not turned
     inside: Float[np.ndarray, "n m d"]  # points within a turned outline
     crowded: bool  # more colours than channels
+    blur: float  # pixel widths, of fits of turned polygons; 0 where screens may hide parts of them
 
 
 @njit(cache=True, nogil=True)
@@ -64,6 +71,82 @@ def find_all(
                 if found[i, n, 3] <= 0.0 or _is_a_rival(shares[k], pixel, looks, n, found[i, n]):
                     found[i, n] = np.nan
                     found[i, n, 3] = 0.0
+        if palette.crowded and palette.screens == 0:  # over screens the light is not the bodies'
+            kind = terrain(shares, unclear, bodies, palette.screens)
+            _look_again(frames[i], palette, (shares, kind), pixel, looks, found[i])
+
+
+@njit(cache=True, nogil=True)
+def _look_again(
+    frame: UInt8[np.ndarray, "h w c"],
+    palette: Palette,
+    named: tuple[Float[np.ndarray, "m h w"], Int[np.ndarray, "h w"]],
+    pixel: Float[np.ndarray, " d"],
+    looks: Looks,
+    found: Float[np.ndarray, "n five"],
+) -> None:
+    """Find what was lost, and fit what was found, in the light that the other bodies leave over (`remainder`)."""
+    shares, kind = named
+    height, width = kind.shape
+    aspect, whole = pixel[1] / pixel[0], (0, width, 0, height)
+    left, apart = light_over(frame, palette, kind)
+    way = directions(apart, looks.colour.max() + 1)
+    for n in range(len(found)):
+        if found[n, 3] > 0.0:
+            _paint(left, -apart[looks.colour[n]], pixel, looks, n, found[n])
+    for n in range(len(found)):
+        k = looks.colour[n]
+        if found[n, 3] == 0.0 and (shares[k] > 0.5).sum() >= CROWD_PIXELS_NEEDED:
+            share, hidden = shares_left(left, kind, way[:, k], whole)
+            _find(share, hidden, pixel, looks, n, found[n])
+            if found[n, 3] > 0.0:
+                found[n, 3] *= _purity(frame, hidden, palette, pixel, looks, n, found[n])
+            if found[n, 3] > 0.0:
+                _paint(left, -apart[k], pixel, looks, n, found[n])
+            else:
+                found[n] = np.nan
+                found[n, 3] = 0.0
+    for _ in range(SWEEPS):
+        for n in range(len(found)):
+            if found[n, 3] > 0.0 and (looks.shape[n] == DISC or looks.period[n] > 0.0):
+                k = looks.colour[n]
+                _paint(left, apart[k], pixel, looks, n, found[n])
+                place, box = _placed(pixel, looks, n, found[n], (height, width))
+                share, hidden = shares_left(left, kind, way[:, k], box)
+                corner = np.array([float(box[0]), box[2] * aspect, 0.0, 0.0])
+                form = (looks.shape[n], looks.outline[n], looks.form[n, 2])
+                place = corner + refitted(share, hidden, aspect, place - corner, form)
+                found[n, 0], found[n, 1] = place[0] * pixel[0], height * pixel[1] - place[1] * pixel[0]
+                found[n, 2] = place[2] * pixel[0]
+                found[n, 4] = place[3] if looks.period[n] > 0.0 else found[n, 4]
+                _paint(left, -apart[k], pixel, looks, n, found[n])
+
+
+@njit(cache=True, nogil=True)
+def _placed(
+    pixel: Float[np.ndarray, " d"], looks: Looks, n: int, found: Float[np.ndarray, " five"], size: tuple[int, int]
+) -> tuple[Float[np.ndarray, " four"], tuple[int, int, int, int]]:
+    """Return a body's place in pixel widths, y down, and a box around it with some room."""
+    y, angle = (size[0] * pixel[1] - found[1]) / pixel[0], found[4] if looks.period[n] > 0.0 else 0.0
+    place = np.array([found[0] / pixel[0], y, found[2] / pixel[0], angle])
+    reach = looks.form[n, 2] * place[2] + ROOM
+    return place, box_around(place[0], y, reach, pixel[1] / pixel[0], size[0], size[1])
+
+
+@njit(cache=True, nogil=True)
+def _paint(
+    left: Float[np.ndarray, "h w c"],
+    light: Float[np.ndarray, " c"],
+    pixel: Float[np.ndarray, " d"],
+    looks: Looks,
+    n: int,
+    found: Float[np.ndarray, " five"],
+) -> None:
+    """Add a body's light where it was found to what is left; of rings and solids the light is not known exactly."""
+    if looks.shape[n] != DISC and looks.shape[n] != POLYGON:
+        return
+    place, box = _placed(pixel, looks, n, found, (left.shape[0], left.shape[1]))
+    paint(left, light, drawn(place, pixel[1] / pixel[0], looks.shape[n], looks.outline[n], box), box)
 
 
 @njit(cache=True, nogil=True)
@@ -121,7 +204,7 @@ def _find(
     form = looks.form[n]
     found[:] = np.nan
     found[3] = 0.0
-    x, y, area, total = _coarse(share)
+    x, y, area, total = coarse(share)
     if area < PIXELS_NEEDED:
         return
     aspect = pixel[1] / pixel[0]  # a pixel's height in pixel widths
@@ -130,7 +213,7 @@ def _find(
     mass = 0.0
     for _ in range(REFINEMENTS):
         old_x, old_y, old_r = x, y, r
-        x, y, mass = _centroid(share, aspect, x, y, form[5] * r + max(2.0, 0.25 * r), total)
+        x, y, mass = centroid(share, aspect, x, y, form[5] * r + max(2.0, 0.25 * r), total)
         if mass <= 0.0 or (looks.crowded and mass < CROWD_PIXELS_NEEDED):
             return
         r = math.sqrt(mass * aspect / math.pi)
@@ -145,7 +228,7 @@ def _find(
     elif (at_edge or _screened(hidden, aspect, x, y, reach + 1.0)) and form[2] > 1.0:
         return  # only what may turn, or a disc, can be fitted
     if turned or at_edge or _screened(hidden, aspect, x, y, reach + 1.0):
-        place = fit(share, hidden, aspect, place, looks.shape[n], looks.outline[n], form[2])
+        place = fit(share, hidden, aspect, place, looks.shape[n], looks.outline[n], form[2], looks.blur)
         if mass * aspect < VISIBLE_NEEDED * math.pi * place[2] ** 2 and not at_edge:
             return
         if looks.crowded and 2 * math.pi * place[2] ** 2 < mass * aspect:
@@ -196,74 +279,6 @@ def _screened(hidden: Float[np.ndarray, "h w"], aspect: float, x0: float, y0: fl
             if hidden[i, j] > 0.25 and (j + 0.5 - x0) ** 2 + ((i + 0.5) * aspect - y0) ** 2 <= reach * reach:
                 return True
     return False
-
-
-@njit(cache=True, nogil=True)
-def _coarse(share: Float[np.ndarray, "h w"]) -> tuple[float, float, float, float]:
-    """Return the median column and row (px) of the pixels more than half covered, their number, and the total share.
-
-    The total leaves out shares under a quarter, so that haze does not count as body.
-    """
-    height, width = share.shape
-    columns, rows = np.zeros(width), np.zeros(height)
-    total = 0.0
-    for y in range(height):
-        for x in range(width):
-            s = share[y, x]
-            if s > 0.25:
-                total += s
-                if s > 0.5:
-                    columns[x] += 1.0
-                    rows[y] += 1.0
-    area = columns.sum()
-    return _median(columns, area), _median(rows, area), area, total
-
-
-@njit(cache=True, nogil=True)
-def _median(counts: Float[np.ndarray, " k"], total: float) -> float:
-    so_far = 0.0
-    for k in range(len(counts)):
-        so_far += counts[k]
-        if so_far >= 0.5 * total:
-            return k + 0.5
-    return 0.5 * len(counts)
-
-
-@njit(cache=True, nogil=True)
-def _centroid(
-    share: Float[np.ndarray, "h w"], aspect: float, x0: float, y0: float, gate: float, total: float
-) -> tuple[float, float, float]:
-    """Return the centroid and mass of the shares inside a gate, less the mean share of its surroundings."""
-    height, width = share.shape
-    haze, outside = 0.0, 0
-    m = mx = my = inside = ix = iy = 0.0
-    reach = gate + 4.0  # haze is measured in a ring around the gate
-    top, bottom = max(0, int((y0 - reach) / aspect)), min(height, int((y0 + reach) / aspect) + 2)
-    left, right = max(0, int(x0 - reach)), min(width, int(x0 + reach) + 2)
-    for i in range(top, bottom):
-        y = (i + 0.5) * aspect
-        for j in range(left, right):
-            x = j + 0.5
-            d = (x - x0) ** 2 + (y - y0) ** 2
-            s = share[i, j]
-            if d <= gate * gate:
-                m += s
-                mx += s * x
-                my += s * y
-                inside += 1.0
-                ix += x
-                iy += y
-            elif s < 0.25:
-                haze += s
-                outside += 1
-    if outside > 0:
-        haze /= outside
-        m -= haze * inside
-        mx -= haze * ix
-        my -= haze * iy
-    if m <= 0.0:
-        return x0, y0, 0.0
-    return mx / m, my / m, m
 
 
 @njit(cache=True, nogil=True)
