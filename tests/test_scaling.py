@@ -59,7 +59,7 @@ def said(rng: np.random.Generator) -> Iterator[tuple[str, list[tuple[Score, ...]
     """Make answers that improve with size inside, and nowhere else."""
     for cell in Scaling().cells("quick"):
         size = amount("size", cell.study)
-        inside, outside = (scale * rng.lognormal(0, 0.1, 30) for scale in (1e3 / size, 1.0))
+        inside, outside = (scale * rng.lognormal(0, 0.1, 30) for scale in (1e3 / size, (size / 1e5) ** 0.5))
         found = [(score("leap error, inside", "", inside), score("leap error, outside", "", outside))]
         yield cell.row, found * 2
 

@@ -129,8 +129,7 @@ def fit(
             fine, coarse = 1e-3 if p < 3 else 1e-3 / place[2], blur if p < 2 else blur / reach
             h = coarse / (place[2] if p == 3 else 1.0) if blurred else fine
             moved, back = place.copy(), place.copy()
-            moved[p] += h
-            back[p] -= h
+            moved[p], back[p] = place[p] + h, place[p] - h
             behind = drawn(back, aspect, shape, outline, box) if blurred else base
             slopes[p] = (drawn(moved, aspect, shape, outline, box) - behind) / (2 * h if blurred else h)
         normal, target = np.zeros((free, free)), np.zeros(free)
