@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from cavendish.data import Picture, Split
@@ -188,15 +189,16 @@ def test_a_model_with_pixels_is_left_as_it_is() -> None:
 HALVES = """
 import sys
 import torch
+from safetensors.torch import load_file, save_file
 from torch import distributed
 from cavendish.models.jepa.guard import Sigreg
 from cavendish.training import seeded
 distributed.init_process_group("gloo")
 rank = distributed.get_rank()
-z = torch.load(sys.argv[1], weights_only=True)[rank::2].requires_grad_()
+z = load_file(sys.argv[1])["z"][rank::2].requires_grad_()
 loss = Sigreg(weight=1.0).loss(z, torch.eye(3), seeded(7 + rank))
 loss.backward()
-torch.save((loss.detach(), z.grad), f"{sys.argv[1]}.{rank}")
+save_file({"loss": loss.detach(), "gradient": z.grad}, f"{sys.argv[1]}.{rank}")
 distributed.destroy_process_group()
 """
 
@@ -206,7 +208,7 @@ def test_two_machines_guard_their_whole_batch(tmp_path: Path) -> None:
     script, batch = tmp_path / "halves.py", tmp_path / "z"
     script.write_text(HALVES)
     z = (2 * gaussian(6, 5, 3)).requires_grad_()
-    torch.save(z.detach(), batch)
+    save_file({"z": z.detach()}, batch)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run([*launcher, str(script), str(batch)], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -214,6 +216,7 @@ def test_two_machines_guard_their_whole_batch(tmp_path: Path) -> None:
     whole.backward()
     assert z.grad is not None
     for rank in range(2):
-        loss, gradient = torch.load(f"{batch}.{rank}", weights_only=True)
-        assert float(loss) == pytest.approx(whole.item(), rel=1e-5)
-        assert torch.allclose(gradient / 2, z.grad[rank::2], rtol=1e-4, atol=1e-5)  # a mean over machines halves it
+        found = load_file(f"{batch}.{rank}")
+        assert float(found["loss"]) == pytest.approx(whole.item(), rel=1e-5)
+        gradient = found["gradient"] / 2  # a mean over machines halves it
+        assert torch.allclose(gradient, z.grad[rank::2], rtol=1e-4, atol=1e-5)

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from cavendish.data import Picture
 from cavendish.measure.planning import Boltzmann, Chance, Elite, Greedy, Inverse, Planner
+from cavendish.measure.score import proportion
 from cavendish.models import JepaConfig
 from cavendish.readout import Reader
 from cavendish.scenes import Pushable
-from cavendish.studies.planning import NEAR, PRESSES, Simulator, Tables, errands, share
+from cavendish.studies.planning import NEAR, PRESSES, Simulator, Tables, errands
 from cavendish.training import seeded
 
 PICTURE = Picture(16, 16)
@@ -95,5 +96,5 @@ def test_a_predictive_embedding_foresees_what_it_dreams() -> None:
 
 
 def test_a_share_has_a_wilson_interval() -> None:
-    found = share("done", np.arange(50) < 48)
+    found = proportion("done", np.arange(50) < 48)
     assert (found.value, round(found.low, 2), round(found.high, 2)) == (0.96, 0.87, 0.99)

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from cavendish.data import Split
 from cavendish.errors import BadInputError
-from cavendish.measure.score import CONFIDENCE, Score, score
+from cavendish.measure.score import CONFIDENCE, Score, figure, score
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.scenes import Playable
@@ -84,7 +84,7 @@ def alignment(model: Steered, clip: Clip) -> tuple[Score, ...]:
     used = np.bincount(codes.ravel(), minlength=model.buttons) / codes.size
     even = np.exp(-(used[used > 0] * np.log(used[used > 0])).sum())
     counts = (("codes in use", float((used > 0.005).sum())), ("perplexity of codes", float(even)))
-    return (*found, *(score(name, f"of {model.buttons}", np.array([value])) for name, value in counts))
+    return (*found, *(figure(name, f"of {model.buttons}", value) for name, value in counts))
 
 
 def foresight(model: Steered, clip: Clip, known: int, generator: torch.Generator) -> tuple[Score, ...]:

@@ -53,6 +53,11 @@ def score(name: str, unit: str, values: Float[np.ndarray, " b"]) -> Score:
     return Score(name, unit, mean, low, high, counted.size, values.size, tuple(values.tolist()))
 
 
+def figure(name: str, unit: str, value: float) -> Score:
+    """Make a score of one number about all clips together, without an interval."""
+    return score(name, unit, np.array([value], float))
+
+
 def proportion(name: str, hits: Bool[np.ndarray, " b"]) -> Score:
     """Summarise yes and no by their share and a Wilson interval."""
     bounds = stats.binomtest(int(hits.sum()), hits.size).proportion_ci(CONFIDENCE, "wilson")

@@ -17,7 +17,7 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.measure.score import Score, score
+from cavendish.measure.score import Score, figure, score
 from cavendish.readout import choose_curved_probe
 from cavendish.scenes import HiddenMass
 from cavendish.studies.experiment import Contrast, Experiment, Row, Trial, compared
@@ -105,10 +105,10 @@ def _campaign(campaign: Campaign) -> tuple[Score, ...]:
     ratio, restitution = likeliest_law(Known(u, seen, now, before, campaign.seed), rng)
     return (
         *(_error(world, now, f"error {where}", fresh) for where, fresh in _fresh(world).items()),
-        _one("mass ratio off", "%", 100 * abs(ratio / world.ratio - 1)),
-        _one("restitution off", "", abs(restitution - world.restitution)),
-        _one("hits chosen", "%", 100 * float(touching(u[FIRST:]).mean())),
-        _one("views of the screen", "%", 100 * float(Shots(screen=True).flickers(u[FIRST:]).mean())),
+        figure("mass ratio off", "%", 100 * abs(ratio / world.ratio - 1)),
+        figure("restitution off", "", abs(restitution - world.restitution)),
+        figure("hits chosen", "%", 100 * float(touching(u[FIRST:]).mean())),
+        figure("views of the screen", "%", 100 * float(Shots(screen=True).flickers(u[FIRST:]).mean())),
     )
 
 
@@ -130,7 +130,7 @@ def _fresh(world: Shots) -> dict[str, Experiments]:
 def _error(world: Shots, learner: Ensemble, name: str, fresh: Experiments) -> Score:
     truth = Shots(world.ratio, world.restitution).see(fresh, np.random.default_rng(0))
     miss = ((learner.foretell(fresh).mean(0) - truth) ** 2).sum(-1)
-    return _one(name, "m", float(np.sqrt(miss.mean())))
+    return figure(name, "m", float(np.sqrt(miss.mean())))
 
 
 def _told_apart(watching: Watching) -> Score:
@@ -154,7 +154,3 @@ def _path(scene: HiddenMass, factors: Float[np.ndarray, " f"], meet: float, push
     """Return places along the way, up to the touch or to as long again after it."""
     time = meet * np.linspace(0.0, 2.0 if pushes else 0.99, INSTANTS)
     return np.asarray(scene.simulate(factors[None], time).position[0, :, :, 0])
-
-
-def _one(name: str, unit: str, value: float) -> Score:
-    return score(name, unit, np.array([value]))

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from cavendish.data import Split
 from cavendish.measure.playing import Steered
+from cavendish.models.world_model import parameters_from
 from cavendish.render import render
 from cavendish.scenes import Playable
 
@@ -102,8 +103,7 @@ def played(
 
 def _policy(side: tuple[int, int], choices: int, generator: torch.Generator) -> nn.Module:
     cells = -(-side[0] // (2 * CELL)) * -(-side[1] // (2 * CELL))
-    with torch.random.fork_rng(devices=[]):
-        torch.random.set_rng_state(generator.get_state())
+    with parameters_from(generator):
         return nn.Sequential(
             nn.Conv2d(3 * CELL**2, 24, 3, 2, 1),
             nn.GELU(),

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 
 from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError
-from cavendish.measure.score import Score, score
+from cavendish.measure.score import Score, figure, score
 from cavendish.models import JepaConfig, WorldModel
 from cavendish.models.jepa import Jepa, Sigreg, effective_rank
 from cavendish.readout import choose_curved_probe, choose_probe
@@ -59,9 +59,7 @@ class JepaQuick(Experiment):
         quick = tuple(Cell(study.data.lead.scene.name(), study) for study in (_free(QUICK), _pushed(PUSHED)))
         longer = TrainingConfig(steps=12_000, batch=32, rate=1.5e-3)
         seeds = [(study, seed) for study in (_free(longer), _pushed(longer)) for seed in range(3)]
-        laptop = tuple(
-            Cell(s.data.lead.scene.name(), Study(s.name, s.data, s.model, s.training, s.weighing, n)) for s, n in seeds
-        )
+        laptop = tuple(Cell(s.data.lead.scene.name(), replace(s, seed=n)) for s, n in seeds)
         return {"quick": quick, "laptop": laptop}
 
     def ask(self, study: Study, model: WorldModel) -> tuple[Score, ...]:
@@ -73,16 +71,17 @@ class JepaQuick(Experiment):
         free = sum(bool(np.ptp(column) > 1e-9) for column in fresh.clip.trajectory.factors.T)  # type: ignore[union-attr]
         free += 2 * bool(model.config.buttons)  # a pushed ball starts at rest, and has two speeds later
         scores = [
-            _figure("degrees of freedom", free),
-            _figure("effective rank of z", effective_rank(latent)),
-            _figure("effective rank of the state", effective_rank(torch.from_numpy(fresh.state))),
-            _figure("least spread of z", float(latent.flatten(0, 1).std(0).min())),
+            figure("degrees of freedom", "", free),
+            figure("effective rank of z", "", effective_rank(latent)),
+            figure("effective rank of the state", "", effective_rank(torch.from_numpy(fresh.state))),
+            figure("least spread of z", "", float(latent.flatten(0, 1).std(0).min())),
         ]
         for kind, choose in (("linear", choose_probe), ("curved", choose_curved_probe)):
             for what in ("place", "speed"):
                 probe = choose(taught.state, getattr(taught, what), taught.asked)
                 truth = getattr(fresh, what)[fresh.asked]
-                scores.append(_figure(f"R2 of {what}, {kind} probe", _explained(probe.read(fresh.state), truth, fresh)))
+                explained = _explained(probe.read(fresh.state), truth, fresh)
+                scores.append(figure(f"R2 of {what}, {kind} probe", "", explained))
             place = choose(taught.state, taught.place, taught.asked)
             context = study.data.lead.scene.context
             dream = model.steer(fresh.clip.first(context), _steered(fresh.clip, model), fresh.asked.shape[1] - context)
@@ -141,9 +140,4 @@ def _steps(model: Jepa, clip: Clip) -> tuple[Score, ...]:
     """Return the errors of a single step as the training log tells them, as shares of a copy's error."""
     _, figures = model.loss(clip, seeded(0))
     shares = {name: figures[name] / figures["copied"] for name in figures if "_step" in name}
-    return tuple(_figure(f"{name.replace('_', ' ')} / copy", value) for name, value in shares.items())
-
-
-def _figure(name: str, value: float) -> Score:
-    """Make a score of one number about all clips together, without an interval."""
-    return Score(name, "", value, float("nan"), float("nan"), 1, 1, (value,))
+    return tuple(figure(f"{name.replace('_', ' ')} / copy", "", value) for name, value in shares.items())

@@ -16,14 +16,13 @@ from typing import ClassVar, final
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
-from scipy import stats
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from cavendish.data import Picture
 from cavendish.errors import BadInputError
 from cavendish.measure.planning import Boltzmann, Chance, Greedy, Inverse, Planner, Policy
-from cavendish.measure.score import CONFIDENCE, Score, score
+from cavendish.measure.score import Score, proportion, score
 from cavendish.models import WorldModel
 from cavendish.models.jepa import Jepa
 from cavendish.readout import Reader
@@ -160,13 +159,5 @@ class Planning(Experiment):
             "simulator": Planner(simulator, seeded(FRESH, 4)),
         }
         ends = {name: tables.run(policy) for name, policy in policies.items()}
-        reached = tuple(share(f"goals reached, {name}", end < NEAR) for name, end in ends.items())
+        reached = tuple(proportion(f"goals reached, {name}", end < NEAR) for name, end in ends.items())
         return (*reached, *(score(f"distance at the end, {name}", "m", end) for name, end in ends.items()))
-
-
-def share(name: str, done: Bool[np.ndarray, " n"]) -> Score:
-    """Score a share of successes with its Wilson interval."""
-    low, high = stats.binomtest(int(done.sum()), done.size).proportion_ci(CONFIDENCE, "wilson")
-    return Score(
-        name, "", float(done.mean()), float(low), float(high), done.size, done.size, tuple(done.astype(float).tolist())
-    )

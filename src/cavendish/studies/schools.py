@@ -8,9 +8,7 @@ clips that they see by whatever follows, since a school that looks at a film mor
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
-
-from cavendish.measure.score import Score, score
+from cavendish.measure.score import Score, figure
 from cavendish.models import AnyModel, DiffusionConfig, GenieConfig, JepaConfig, WorldModel
 from cavendish.models.diffusion import Mixture
 from cavendish.models.genie import DynamicsConfig, LatentActionConfig, TokenizerConfig
@@ -47,7 +45,7 @@ def cost(study: Study | None, model: WorldModel | None) -> tuple[Score, ...]:
             flops += config.steps * config.batch * one / 1e12
             clips += config.steps * config.batch / 1e3
     named = (("parameters", "M", parameters), ("training", "TFLOP", flops), ("clips seen", "thousand", clips))
-    return tuple(score(name, unit, np.array([value])) for name, unit, value in named)
+    return tuple(figure(*one) for one in named)
 
 
 def _three(

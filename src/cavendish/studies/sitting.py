@@ -23,7 +23,7 @@ from cavendish.data import Split
 from cavendish.measure.copying import case_index
 from cavendish.measure.discovery import CONSTANTS, SAME, reference, true_parts
 from cavendish.measure.motion import lost_share, position_error, scored_frames, velocity_error_per_frame_x
-from cavendish.measure.score import Score, score
+from cavendish.measure.score import Score, figure, score
 from cavendish.measure.surprise import FrameDifference, LinearPrediction, Surprised, kinds_of, preference, twins
 from cavendish.motion import Trajectory
 from cavendish.render import render
@@ -135,7 +135,7 @@ class Sitting:
         law, known = law_of(scene, inside.reading), reference(scene)
         read = {c.name: c for c in law.parameters} if law else {}
         same = float(law.verdict in (SAME, CONSTANTS)) if law else np.nan
-        made = [Score("law: same structure", "", same, np.nan, np.nan, int(law is not None), 1, (same,))]
+        made = [figure("law: same structure", "", same)]
         named = {name.removeprefix("-") for name, _ in true_parts(*known).values()} if known else set()
         for name in sorted(named - {"", "1"}):
             c = read.get(name)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.data import Split
+from cavendish.models.world_model import parameters_from
 from cavendish.motion import Trajectory, World
 from cavendish.readout import Reader
 from cavendish.render import render
@@ -45,8 +46,7 @@ class StatePupil:
 
     def build(self, size: int, radii: int, generator: torch.Generator) -> "Foreteller":
         """Make the network with fresh parameters drawn from the generator."""
-        with torch.random.fork_rng(devices=[]):
-            torch.random.set_rng_state(generator.get_state())
+        with parameters_from(generator):
             if self.kind == "transformer":
                 return Attentive(size, radii, self.width, self.window)
             return Windowed(size, radii, self.width if self.kind == "mlp" else 0)
