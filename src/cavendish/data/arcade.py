@@ -18,7 +18,7 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 
 from cavendish.data.split import Split
-from cavendish.errors import BadInputError
+from cavendish.errors import BadInputError, needs_extra
 from cavendish.motion import Seconds, World
 from cavendish.video import Clip
 
@@ -76,7 +76,7 @@ class Arcade:
             import ale_py
             import gymnasium
         except ImportError as error:
-            raise BadInputError("arcade games need ale-py: pip install 'cavendish[arcade]'") from error
+            raise needs_extra("playing an arcade game", "arcade") from error
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         gymnasium.register_envs(ale_py)
         game = gymnasium.make(f"ALE/{self.title}-v5", frameskip=HELD, repeat_action_probability=0.0)

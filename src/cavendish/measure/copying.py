@@ -26,7 +26,7 @@ from scipy import stats
 
 from cavendish.measure.discovery import reference
 from cavendish.measure.motion import mean_velocity, scored_frames, velocity_before_impact
-from cavendish.measure.score import Score, proportion, score
+from cavendish.measure.score import Score, figure, proportion, score
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import AttributeConflict, Factor, Scene
 from cavendish.scenes.attribute_conflict import LOOKS, PAIRS
@@ -139,7 +139,7 @@ def bimodality(imagined: Float[np.ndarray, " b"], gap: tuple[float, float]) -> S
     """Return the bimodality of speeds imagined where true speeds lie inside a gap of the taught ones."""
     place = (imagined[np.isfinite(imagined)] - gap[0]) / (gap[1] - gap[0])
     if place.size < 8 or np.ptp(place) < 1e-6:
-        return score("bimodality", "", np.array([np.nan]))
+        return figure("bimodality", "", np.nan)
     n = place.size
     whole, kept = _sarle(place), np.arange(n)
     pseudo = np.array([n * whole - (n - 1) * _sarle(place[kept != k]) for k in range(n)])

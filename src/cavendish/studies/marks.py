@@ -21,7 +21,7 @@ from cavendish.measure.discovery import Discovery, discover
 from cavendish.measure.featured import FeatureReader, discover_through
 from cavendish.measure.lag import action_lag
 from cavendish.measure.results import MODEL, Answers, Entry
-from cavendish.measure.score import score
+from cavendish.measure.score import figure, score
 from cavendish.measure.study_ruler import study_velocity_error
 from cavendish.measure.surprise import BASELINES, Surprised, kinds_of, preference, twins
 from cavendish.motion import Trajectory
@@ -60,8 +60,7 @@ def marked(exam: Exam, who: str, reading: Trajectory, frames: UInt8[np.ndarray, 
         scores.append(action_lag(scene, truth, exam.actions, reading))
     law = law_of(scene, reading, exam.probe) if who in READ_ALOUD else None
     if exam.probe is not None and who in READ_ALOUD:
-        scores += [score(PROBED, "", np.array([exam.probe.explained]))]
-        scores += [score("probe error", "m", np.array([exam.probe.error]))]
+        scores += [figure(PROBED, "", exam.probe.explained), figure("probe error", "m", exam.probe.error)]
     return Entry(who, tuple(scores), case_index(scene, truth, exam.taught.case, reading), law)
 
 
