@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
 from rich.console import Console
@@ -64,8 +64,8 @@ class Cluster:
             raise needs_extra("--ray", "ray") from error
         where, cores = (None, self.count) if self.address == "local" else (self.address, None)
         seen = {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}  # what can be imported here can be there
-        quiet = {"log_to_driver": False, "include_dashboard": False, "configure_logging": False}
-        ray.init(where, num_cpus=cores, runtime_env=seen, **quiet)  # type: ignore[arg-type]
+        quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False, "configure_logging": False}
+        ray.init(where, num_cpus=cores, runtime_env=seen, **quiet)
         try:
             task = ray.remote(_quietly)
             ray.get([task.remote(experiment, preset, str(root.absolute())) for _ in range(self.count)])
