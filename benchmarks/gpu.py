@@ -1,6 +1,7 @@
 """How many two-disc clips per second does a GPU draw, and which share of its memory bandwidth is that?
 
-32 frames of 128 x 128, drawn on the device from places that already lie there; bandwidth is measured by a copy.
+32 frames of 128 x 128, from the drawing list, which lies in the CPU's memory, to bytes in the device's; bandwidth is
+measured by a copy.
     python benchmarks/gpu.py [device] [clips]
 """
 
@@ -15,8 +16,7 @@ import torch
 from cavendish.data import Split
 from cavendish.motion import Trajectory
 from cavendish.render import render
-from cavendish.render.colour import light_of
-from cavendish.render.tensors import Canvas, _round_picture, _rounds, render_tensors
+from cavendish.render.tensors import Canvas, render_tensors
 from cavendish.scenes import Collision
 
 SIDE, REPEATS = 128, 20
@@ -51,10 +51,7 @@ def main() -> None:
     worst = np.abs(render_tensors(few, canvas).cpu().numpy().astype(int) - render(few, SIDE, SIDE)).max()
     drawing = scene.draw(repeated(truth, clips // len(truth.position)))
     clips = len(drawing.centre)
-    place = _rounds(drawing, canvas)
-    colours = tuple(canvas.tensor(light_of(colour / 255)) for colour in (drawing.background, drawing.colour))
-    paint = torch.compile(_round_picture) if device.startswith("cuda") else _round_picture
-    drawn = seconds(lambda: paint(*place, colours, SIDE, SIDE), device)
+    drawn = seconds(lambda: render_tensors(drawing, canvas), device)
     content = torch.empty(clips * 32 * SIDE * SIDE * 3, dtype=torch.uint8, device=device)
     target = torch.empty_like(content)
     copied = seconds(lambda: target.copy_(content), device)

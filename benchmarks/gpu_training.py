@@ -13,6 +13,7 @@ the script itself.
 import json
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from cavendish.models import DiffusionConfig
 from cavendish.scenes import UniformMotion
 from cavendish.training import seeded
 from cavendish.training.engine import Engine
-from cavendish.training.loop import CLIP_NORM, _moved
+from cavendish.training.loop import CLIP_NORM
 from cavendish.training.machine import usual_rate
 from cavendish.training.optimiser import Optimiser
 
@@ -43,9 +44,8 @@ def timed(config: DiffusionConfig, engine: Engine, picture: Picture, batch: int)
     """Return the median rate of steps that are warm."""
     model = engine.ready(engine.carried(config.build(seeded(0))))
     optimiser = Optimiser(model, "adamw", 1e-4)
-    clip = _moved(
-        Split(UniformMotion(), picture=picture, flip=0.5).clips(np.arange(batch)), torch.device(engine.device)
-    )
+    clip = Split(UniformMotion(), picture=picture, flip=0.5).clips(np.arange(batch), engine.device)
+    clip = replace(clip, time=clip.time.to(engine.device))
     seconds = []
     for step in range(STEPS if engine.device == "cuda" else 4):
         begun = time.perf_counter()

@@ -20,6 +20,7 @@ from cavendish.data.backdrop import Backdrop
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Seconds, Trajectory
 from cavendish.render import render
+from cavendish.render.tensors import Canvas, render_tensors
 from cavendish.scenes import AnyScene, Playable
 from cavendish.video import Clip
 
@@ -91,18 +92,23 @@ class Split:
         actions = None if batch.actions is None else batch.actions[0]
         return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0], actions, batch.told)
 
-    def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
-        """Make a batch of clips, in the order of the indices."""
+    def clips(self, indices: Int[np.ndarray, " b"], device: str = "cpu") -> Clip:
+        """Make a batch of clips, in the order of the indices; an accelerator draws its frames, to within one byte."""
         trajectory, actions = self._made(indices)
         drawing, backdrop = self.scene.draw(trajectory), self.picture.backdrop
-        frames = render(drawing, self.picture.height, self.picture.width)
-        if backdrop is not None:
-            split = (self.seed + self._fingerprint()) % 2**64
-            frames = backdrop.behind(drawing, frames, trajectory.time, [(split, int(i)) for i in indices])
+        height, width = self.picture.height, self.picture.width
+        if device != "cpu" and backdrop is None:
+            frames = render_tensors(drawing, Canvas(height, width, device))
+        else:
+            drawn = render(drawing, height, width)
+            if backdrop is not None:
+                split = (self.seed + self._fingerprint()) % 2**64
+                drawn = backdrop.behind(drawing, drawn, trajectory.time, [(split, int(i)) for i in indices])
+            frames = torch.from_numpy(drawn).to(device)
         clock = torch.from_numpy(trajectory.time).float()
         pressed = None if actions is None else torch.from_numpy(actions).float()
         told = partial(self._captions, trajectory, indices)
-        return Clip(torch.from_numpy(frames), clock, self.scene.world, trajectory, pressed, told)
+        return Clip(frames, clock, self.scene.world, trajectory, pressed, told)
 
     def _captions(self, trajectory: Trajectory, indices: Int[np.ndarray, " b"]) -> tuple[str, ...]:
         """Describe every clip in a style and in words that are a function of the split and its index."""
@@ -119,9 +125,9 @@ class Split:
         """Make the motion of a batch of clips without filming it."""
         return self._made(indices)[0]
 
-    def batches(self, step: int, batch: int) -> tuple[Clip, ...]:
-        """Make what one training step sees."""
-        return (self.clips((np.arange(batch) + step * batch) % self.size),)
+    def batches(self, step: int, batch: int, device: str = "cpu") -> tuple[Clip, ...]:
+        """Make what one training step sees, with its frames on a device."""
+        return (self.clips((np.arange(batch) + step * batch) % self.size, device),)
 
     def generator(self, index: int, lane: int) -> np.random.Generator:
         """Return one of the generators that belong to a clip."""

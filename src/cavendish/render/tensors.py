@@ -4,12 +4,15 @@ Discs and rings: the corner areas A(a, b) of `discs`, for all pixels at once. Po
 passes through a row from (x_a, y_a) to (x_b, y_b) covers of the pixel in column j
     (y_b - y_a) (G(j + 1 - x_a) - G(j + 1 - x_b)) / (x_b - x_a),   G(u) = 0, u^2 / 2, u - 1/2  for u < 0, < 1, >= 1,
 which is the exact mean of what lies to its right (`polygons`). Light is kept in floats and turned into bytes once, so
-bytes differ from the CPU's by one at most. Drawings of discs and rings alone are compiled into one kernel on a GPU.
+bytes differ from the CPU's by one at most. Drawings of discs and rings alone are compiled into one kernel on a GPU;
+what belongs to a row or a column of pixels is found before, since inside it would be found again for every pixel.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,8 +56,8 @@ def render_tensors(drawing: Drawing, canvas: Canvas) -> UInt8[Tensor, "*b t h w 
     ground, shape = canvas.light(drawing.background), (*drawing.centre.shape[:-2], canvas.height, canvas.width, 3)
     bodies = canvas.light(drawing.colour)
     if (drawing.shape <= Shape.RING).all() and not len(drawing.behind.colour) and not len(drawing.front.colour):
-        paint = torch.compile(_round_picture) if ground.is_cuda else _round_picture
-        return paint(*_rounds(drawing, canvas), (ground, bodies), canvas.height, canvas.width).reshape(shape)
+        paint = compiled() if ground.is_cuda else round_picture
+        return paint(rims(drawing, canvas), ground, bodies).reshape(shape)
     light = ground.expand(math.prod(shape[:-3]), *shape[-3:])
     for share, colour in _scenery(drawing, drawing.behind, canvas):
         light = _over(light, share, colour)
@@ -81,7 +84,7 @@ def _bodies(drawing: Drawing, canvas: Canvas) -> Iterator[tuple[Tensor, Tensor]]
             share = _polygon_share(corners[torch.arange(len(which), device=canvas.device), which], canvas)
             yield share, which[:, None, None]
         return
-    place, size, hole, aspect = _rounds(drawing, canvas)
+    round_bodies = rims(drawing, canvas)
     for n, shape in enumerate(drawing.shape):
         if shape == Shape.POLYGON and drawing.outline is not None:
             angle = np.zeros(drawing.extent.shape) if drawing.angle is None else drawing.angle
@@ -90,56 +93,73 @@ def _bodies(drawing: Drawing, canvas: Canvas) -> Iterator[tuple[Tensor, Tensor]]
             corners = drawing.centre[..., n, None, :] + np.concatenate([turned.real, turned.imag], -1)
             yield _polygon_share(canvas.pixels(drawing, corners, 2), canvas), number[n]
         else:
-            share = _round_share(place[:, n], size[:, n], aspect, canvas.height, canvas.width)
-            inner = _round_share(place[:, n], size[:, n] * hole[n], aspect, canvas.height, canvas.width)
-            yield share - inner, number[n]
+            yield _round_share(round_bodies[n]), number[n]
 
 
-def _rounds(drawing: Drawing, canvas: Canvas) -> tuple[Tensor, Tensor, Tensor, float]:
-    """Return places and radii in pixel widths, the holes as parts of the radii, and the height of a pixel in widths."""
+class Rim(NamedTuple):
+    """A circle on a canvas: pixel edges seen from its centre, and P(e) = (e sqrt(r^2 - e^2) + r^2 asin(e / r)) / 2."""
+
+    a: Float[Tensor, "t 1 w"]
+    b: Float[Tensor, "t h 1"]
+    p_a: Float[Tensor, "t 1 w"]
+    p_b: Float[Tensor, "t h 1"]
+    r: Float[Tensor, "t 1 1"]
+    aspect: float  # height of a pixel in widths
+
+    @staticmethod
+    def of(place: Float[Tensor, "t d"], radius: Float[Tensor, " t"], aspect: float, canvas: Canvas) -> "Rim":
+        """Measure from centres and radii in pixel widths."""
+        r = radius[:, None, None]
+        a = torch.arange(canvas.width + 1, device=r.device, dtype=r.dtype) - place[:, :1]
+        b = (torch.arange(canvas.height + 1, device=r.device, dtype=r.dtype) - place[:, 1:]) * aspect
+        a, b = (torch.maximum(-r, torch.minimum(r, edge)) for edge in (a[:, None], b[:, :, None]))
+        p_a, p_b = (  # asin(e / r) as an arc tangent, which keeps its figures near the rim
+            0.5 * (e * chord + r**2 * torch.atan2(e, chord))
+            for e, chord in ((e, ((r - e) * (r + e)).sqrt()) for e in (a, b))
+        )
+        return Rim(a, b, p_a, p_b, r, aspect)
+
+
+def rims(drawing: Drawing, canvas: Canvas) -> list[list[Rim]]:
+    """Return the rim of every round body, and behind it that of its hole, if it has one."""
     ring = drawing.shape == Shape.RING
     wide, high = drawing.world.width / canvas.width, drawing.world.height / canvas.height
     radius = np.nan_to_num(drawing.extent * np.where(ring, RIM, 1.0)).reshape(-1, len(ring)) / wide
-    place = canvas.pixels(drawing, drawing.centre, 2)
-    return place, canvas.tensor(radius), canvas.tensor(np.where(ring, RING_HOLE, 0.0)), high / wide
+    place, size = canvas.pixels(drawing, drawing.centre, 2), canvas.tensor(radius)
+    return [
+        [Rim.of(place[:, n], size[:, n] * part, high / wide, canvas) for part in ((1.0, RING_HOLE) if r else (1.0,))]
+        for n, r in enumerate(ring)
+    ]
 
 
-def _round_picture(
-    place: Float[Tensor, "t n d"],
-    size: Float[Tensor, "t n"],
-    hole: Float[Tensor, " n"],
-    aspect: float,
-    colours: tuple[Float[Tensor, " c"], Float[Tensor, "n c"]],
-    height: int,
-    width: int,
+def round_picture(
+    bodies: list[list[Rim]], ground: Float[Tensor, " c"], colours: Float[Tensor, "n c"]
 ) -> UInt8[Tensor, "t h w c"]:
     """Paint discs and rings: what a GPU runs as one kernel."""
-    light = colours[0].expand(len(place), height, width, 3)
-    for n, colour in enumerate(colours[1]):
-        share = _round_share(place[:, n], size[:, n], aspect, height, width)
-        share = share - _round_share(place[:, n], size[:, n] * hole[n], aspect, height, width)
-        light = _over(light, share, colour)
+    light = ground
+    for body, colour in zip(bodies, colours, strict=True):
+        light = _over(light, _round_share(body), colour)
     return _bytes(light)
 
 
-def _round_share(
-    place: Float[Tensor, "t d"], radius: Float[Tensor, " t"], aspect: float, height: int, width: int
-) -> Float[Tensor, "t h w"]:
-    r = radius[:, None, None]
-    a = torch.arange(width + 1, device=r.device, dtype=r.dtype) - place[:, :1]
-    b = (torch.arange(height + 1, device=r.device, dtype=r.dtype) - place[:, 1:]) * aspect
-    a, b = (torch.maximum(-r, torch.minimum(r, edge)) for edge in (a[:, None], b[:, :, None]))
-    p_a, p_b = (  # asin(e / r) as an arc tangent, which keeps its figures near the rim
-        0.5 * (e * chord + r**2 * torch.atan2(e, chord))
-        for e, chord in ((e, ((r - e) * (r + e)).sqrt()) for e in (a, b))
-    )
-    quarter = 0.25 * math.pi * r**2
-    right, below = a > 0, b > 0
-    outside = torch.where(right, torch.where(below, 2 * (p_a + p_b), 2 * p_b + 2 * quarter), 2 * p_a + 2 * quarter)
-    outside = torch.where(right | below, outside, 0.0)
-    area = torch.where(a**2 + b**2 <= r**2, a * b + p_a + p_b + quarter, outside)
-    share = (area[:, 1:, 1:] - area[:, :-1, 1:]) - (area[:, 1:, :-1] - area[:, :-1, :-1])
-    return (share / aspect).clamp(0, 1)
+@cache
+def compiled() -> Callable[[list[list[Rim]], Tensor, Tensor], Tensor]:
+    """Return `round_picture` as a GPU runs it."""
+    return torch.compile(round_picture)
+
+
+def _round_share(body: list[Rim]) -> Float[Tensor, "t h w"]:
+    """Return which part of every pixel is covered by a disc, or by a ring: a disc without another."""
+    shares = []
+    for a, b, p_a, p_b, r, aspect in body:
+        quarter = 0.25 * math.pi * r**2
+        right, below = a > 0, b > 0
+        outside = torch.where(right, torch.where(below, 2 * (p_a + p_b), 2 * p_b + 2 * quarter), 2 * p_a + 2 * quarter)
+        outside = torch.where(right | below, outside, 0.0)
+        area = torch.where(a**2 + b**2 <= r**2, a * b + p_a + p_b + quarter, outside)
+        share = (area[:, 1:, 1:] - area[:, :-1, 1:]) - (area[:, 1:, :-1] - area[:, :-1, :-1])
+        shares.append((share / aspect).clamp(0, 1))
+    return shares[0] if len(shares) == 1 else shares[0] - shares[1]
 
 
 def _polygon_share(corners: Float[Tensor, "t v d"], canvas: Canvas) -> Float[Tensor, "t h w"]:

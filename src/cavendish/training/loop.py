@@ -12,8 +12,9 @@ import hashlib
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Literal, final
 
@@ -112,18 +113,20 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
         rewind(log, stage.name, start)
     model.train()
     clock, last, flops = time.perf_counter(), start, 0.0
+    feed = _feed(run, config.batch, start, _device(model))
+    clips = next(feed)
     for step in range(start, config.steps):
         losses: float = 0.0
         figures: list[dict[str, float]] = []
         for part in parts:
-            clips = _batch(run.split, step * run.spread.parts + part, config.batch // run.spread.parts, _device(model))
             numbers = (number, step, part) if run.spread.parts > 1 else (number, step)
             with run.engine.arithmetic():
                 loss, figure = model.loss_together(clips, seeded(run.seed, *numbers, device=_device(model)))
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
-            losses += loss.item()
             figures.append(figure)
             flops += sum(map(model.training_flops, clips))
+            clips = next(feed)  # drawn while an accelerator still computes
+            losses += loss.item()
         norm_value = whole(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)).item()
         loss_value, asked = summed(losses / run.spread.parts, float(run.stop.signal is not None))
         _require_finite(loss_value, norm_value, stage.name, step, config.batch)
@@ -153,9 +156,18 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
     stage.module.eval()
 
 
+def _feed(run: Run, batch: int, start: int, device: torch.device) -> Iterator[tuple[Clip, ...]]:
+    """Make what every part of every step sees, one after the other."""
+    for step in count(start):
+        for part in run.spread.mine(batch):
+            yield _batch(run.split, step * run.spread.parts + part, batch // run.spread.parts, device)
+
+
 def _batch(split: Split | Blend | Arcade, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
-    clips = split.batches(step, batch)
-    return clips if device.type == "cpu" else tuple(_moved(clip, device) for clip in clips)
+    if device.type == "cpu":
+        return split.batches(step, batch)
+    clips = split.batches(step, batch, device.type) if isinstance(split, Split) else split.batches(step, batch)
+    return tuple(_moved(clip, device) for clip in clips)
 
 
 def _moved(clip: Clip, device: torch.device) -> Clip:

@@ -3,8 +3,8 @@
 M <- mu M + G;  U = NewtonSchulz(G + mu M);  W <- (1 - lr wd) W - lr 0.2 sqrt(max(rows, cols)) U.
 NewtonSchulz iterates X <- a X + (b A + c A^2) X, A = X X^T, from X = M / |M|, which drives every singular
 value towards 1. The factor 0.2 sqrt(max) gives the update the root mean square of an AdamW step, so both
-share one learning rate (Liu et al. 2025, Moonlight, eq. 4). In float32: this optimiser's usual bfloat16
-is emulated, hence slower, on most CPUs (torch.optim.Muon cost 1.3 to 1.6 times a whole training step here).
+share one learning rate (Liu et al. 2025, Moonlight, eq. 4). In float32 on a CPU: this optimiser's usual bfloat16
+is emulated, hence slower, on most (torch.optim.Muon cost 1.3 to 1.6 times a whole training step here).
 """
 
 from collections import defaultdict
@@ -27,10 +27,11 @@ def orthogonalise(matrices: Float[Tensor, "n r c"], iterations: int = 5) -> Floa
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = x.bfloat16() if x.is_cuda else x
     for _ in range(iterations):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
+    return (x.mT if tall else x).to(matrices.dtype)
 
 
 @final

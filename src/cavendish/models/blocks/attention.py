@@ -4,12 +4,13 @@ softmax(q k^T / sqrt(head)) v inside each clip, never across clips (Vaswani et a
 layer-normalised queries and keys (QK-norm, Dehghani et al. 2023, ViT-22B, section 2). A position
 p = (time, y, x) turns channel pair i of an axis by the angle 2 pi p / wavelength_i (RoPE, Su et al. 2021,
 eq. 34), so that only differences of positions matter; wavelengths are geometric in seconds and metres.
+On a CUDA device the same is written in a way that compiles into few kernels.
 """
 
 import math
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,10 +18,10 @@ from torch.nn import functional as F
 WAVELENGTHS = ((0.8, 25.6), (5.0, 80.0), (5.0, 80.0))
 
 
-def rotations(place: Float[Tensor, "s 3"], heads: int, head: int) -> Complex[Tensor, "s heads pair"]:
-    """Return the unit complex numbers that turn each channel pair of each head at each token's place.
+def rotations(place: Float[Tensor, "s 3"], heads: int, head: int) -> Float[Tensor, "s heads pair 2"]:
+    """Return cosine and sine of the angle that turns each channel pair of each head at each token's place.
 
-    Every head gets the same; they are written out because a broadcast product is slower on CPU.
+    Every head gets the same; on a CPU they are written out because a broadcast product is slower there.
     The pairs of a head are shared out over time, y and x as evenly as they go, the remainder to time.
     """
     pairs = head // 2
@@ -30,7 +31,8 @@ def rotations(place: Float[Tensor, "s 3"], heads: int, head: int) -> Complex[Ten
         wavelength = torch.logspace(math.log10(short), math.log10(long), count, device=place.device)
         angles.append(2 * math.pi * place[:, axis, None] / wavelength)
     angle = torch.cat(angles, -1)[:, None]
-    return torch.polar(torch.ones_like(angle), angle).repeat(1, heads, 1)
+    turn = torch.view_as_real(torch.polar(torch.ones_like(angle), angle))
+    return turn if place.is_cuda else turn.repeat(1, heads, 1, 1)
 
 
 class Attention(nn.Module):
@@ -49,18 +51,33 @@ class Attention(nn.Module):
             nn.init.normal_(weight, std=width**-0.5)
 
     def forward(
-        self, x: Float[Tensor, "s k"], turn: Complex[Tensor, "s heads pair"], lengths: tuple[int, ...]
+        self, x: Float[Tensor, "s k"], turn: Float[Tensor, "s heads pair 2"], lengths: tuple[int, ...]
     ) -> Float[Tensor, "s k"]:
         """Let every token look at the tokens of its own clip; `lengths` are tokens per clip."""
-        q, k, v = (F.linear(x, w).view(len(x), self.heads, -1) for w in (self.query, self.key, self.value))
+        q, k, v = (y.view(len(x), self.heads, -1) for y in products(x, self.query, self.key, self.value))
         q = _turn(F.layer_norm(q, q.shape[-1:], self.query_gain), turn)
         k = _turn(F.layer_norm(k, k.shape[-1:], self.key_gain), turn)
         return F.linear(_attend(q, k, v, lengths).flatten(1), self.out)
 
 
-def _turn(x: Float[Tensor, "s head d"], turn: Complex[Tensor, "s heads pair"]) -> Float[Tensor, "s head d"]:
-    pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
-    return torch.view_as_real(pairs * turn).flatten(-2)
+def products(x: Float[Tensor, "s k"], *weights: Float[Tensor, "_ k"]) -> tuple[Float[Tensor, "s _"], ...]:
+    """Multiply tokens by several matrices: one after the other on a CPU, as one matrix elsewhere."""
+    if not x.is_cuda:
+        return tuple(F.linear(x, weight) for weight in weights)
+    return torch.split(F.linear(x, torch.cat(weights)), [len(weight) for weight in weights], -1)
+
+
+def _turn(x: Float[Tensor, "s head d"], turn: Float[Tensor, "s heads pair 2"]) -> Float[Tensor, "s head d"]:
+    pairs = x.view(*x.shape[:-1], -1, 2)
+    if x.is_cuda:
+        return turned(pairs, turn).flatten(-2)
+    return torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(turn)).flatten(-2)
+
+
+def turned(pairs: Float[Tensor, "s head pair 2"], turn: Float[Tensor, "s heads pair 2"]) -> Float[Tensor, "..."]:
+    """Multiply complex numbers in real arithmetic, the only kind that compiles into one kernel."""
+    (a, b), (cosine, sine) = pairs.unbind(-1), turn.unbind(-1)
+    return torch.stack([a * cosine - b * sine, a * sine + b * cosine], -1)
 
 
 def _attend(

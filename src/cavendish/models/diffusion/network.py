@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cavendish.models.blocks.attention import Attention, rotations
+from cavendish.models.blocks.attention import Attention, products, rotations
 from cavendish.models.diffusion.text import WAVES, Lexicon, WordEmbedding, Words, spliced, unspliced
 from cavendish.models.diffusion.tokens import Runs, Tokens, rowwise
 
@@ -70,11 +70,12 @@ class Block(nn.Module):
         lengths: tuple[int, ...],
     ) -> Float[Tensor, "s k"]:
         """Refine every token; `runs` are runs of rows, `lengths` tokens per clip."""
-        s1, b1, g1, s2, b2, g2 = (level + self.table).unbind(1)
+        s1, b1, g1, s2, b2, g2 = (level + self.table).to(x.dtype).unbind(1)
         y = rowwise(_modulated, runs, (x,), (1 + s1, b1))
         x = rowwise(torch.addcmul, runs, (x, self.attention(y, turn, lengths)), (g1,))
         y = rowwise(_modulated, runs, (x,), (1 + s2, b2))
-        y = F.linear(F.silu(F.linear(y, self.gate)) * F.linear(y, self.up), self.down)
+        gate, up = products(y, self.gate, self.up)
+        y = F.linear(F.silu(gate) * up, self.down)
         return rowwise(torch.addcmul, runs, (x, y), (g2,))
 
 

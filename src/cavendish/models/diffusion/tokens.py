@@ -129,6 +129,7 @@ class Tokens:
 
     def with_registers(self, x: Float[Tensor, "m k"], register: Float[Tensor, "r k"]) -> Float[Tensor, "s k"]:
         """Put the registers before the patches of every row."""
+        register = register.to(x.dtype)
         return rowwise(lambda x: torch.cat([register.expand(len(x), -1, -1), x], 1), self.runs(0), (x,))
 
     def without_registers(self, x: Float[Tensor, "s k"]) -> Float[Tensor, "m k"]:
