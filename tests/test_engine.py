@@ -4,11 +4,15 @@ import copy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from cavendish.codec import from_json, to_json
+from cavendish.data import Backdrop, Picture, Split
 from cavendish.errors import BadInputError
+from cavendish.models.blocks.attention import rotations, turned
+from cavendish.scenes import Collision
 from cavendish.studies import Study, study_named
 from cavendish.studies.run import learn, open_run
 from cavendish.training import seeded
@@ -64,3 +68,20 @@ def test_half_products_give_whole_gradients_close_to_the_exact_ones(tiny_study: 
         assert {p.grad.dtype for p in model.parameters() if p.grad is not None} == {torch.float32}
         found.append(loss.item())
     assert abs(found[1] / found[0] - 1) < 0.02
+
+
+def test_what_an_accelerator_draws_is_within_a_byte_of_what_a_processor_draws() -> None:
+    distracted = Picture(24, 32, Backdrop(noise=0.1, drift=0.3))
+    for split, most in ((Split(Collision(), picture=Picture(24, 32)), 1), (Split(Collision(), picture=distracted), 0)):
+        usual, drawn = split.clips(np.arange(3)), split.clips(np.arange(3), "cpu:0")  # drawn by torch, on a processor
+        gap = usual.frames.int() - drawn.frames.int()
+        assert gap.abs().max() <= most
+        assert torch.equal(usual.time, drawn.time)
+
+
+def test_places_turn_alike_in_complex_and_in_real_numbers() -> None:
+    place, x = torch.randn(7, 3, generator=seeded(0)), torch.randn(7, 4, 12, generator=seeded(1))
+    turn, pairs = rotations(place, 4, 12), x.view(7, 4, 6, 2)
+    exact = torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(turn))
+    assert torch.allclose(turned(pairs, turn), exact, atol=1e-6)
+    assert torch.allclose(turned(pairs, turn[:, :1]), exact, atol=1e-6)  # heads alike: written once on an accelerator

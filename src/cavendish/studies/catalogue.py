@@ -6,7 +6,7 @@ from cavendish.data import Picture, Split
 from cavendish.data.captions import SPOKEN
 from cavendish.errors import unknown
 from cavendish.models import DiffusionConfig, GenieConfig
-from cavendish.models.diffusion import CompressionConfig, Lexicon, Mixture
+from cavendish.models.diffusion import CompressionConfig, Lexicon, Mixture, Wording
 from cavendish.scenes import AnyScene, Collision, Parabola, Pushable, UniformMotion
 from cavendish.studies.study import Study, Weighing
 from cavendish.training import TrainingConfig
@@ -54,6 +54,7 @@ NAMED = (
     _quick("collision-quick", Collision()),
     replace(_quick("uniform-latent", UniformMotion()), model=LATENT_MODEL),
     replace(_quick("uniform-prompts", UniformMotion()), model=TOLD_MODEL),
+    replace(_quick("uniform-wording", UniformMotion()), model=replace(TOLD_MODEL, text=Wording())),
     GENIE_QUICK,
     LARGE,
 )

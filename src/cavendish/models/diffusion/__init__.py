@@ -6,6 +6,7 @@ from cavendish.models.diffusion.model import Diffusion, DiffusionConfig
 from cavendish.models.diffusion.objective import Mixture
 from cavendish.models.diffusion.sampler import Sampling
 from cavendish.models.diffusion.text import Lexicon
+from cavendish.models.diffusion.wording import Wording
 
 __all__ = [
     "Compression",
@@ -15,5 +16,6 @@ __all__ = [
     "Lexicon",
     "Mixture",
     "Sampling",
+    "Wording",
     "prompts",
 ]

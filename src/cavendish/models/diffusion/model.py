@@ -23,7 +23,7 @@ from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
 from cavendish.models.diffusion.packing import Parting, together
 from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, extend
 from cavendish.models.diffusion.sampler import Answer, Path, Sampling, guided, walk
-from cavendish.models.diffusion.text import Lexicon, Words
+from cavendish.models.diffusion.text import Words
 from cavendish.models.diffusion.tokens import (
     Grid,
     Setting,
@@ -33,6 +33,7 @@ from cavendish.models.diffusion.tokens import (
     patchify,
     rowwise,
 )
+from cavendish.models.diffusion.wording import AnyText
 from cavendish.models.world_model import Pace, Stage, WorldModel, parameters_from
 from cavendish.video import Clip, Imagined
 
@@ -52,7 +53,7 @@ class DiffusionConfig:
     registers: int = 1  # per row of patches
     mixture: Mixture = field(default_factory=Mixture)
     steps: int = 1  # denoising steps of one imagination
-    text: Lexicon | None = field(default=None, metadata=LATER)  # the words of captions; none: it reads none
+    text: AnyText | None = field(default=None, metadata=LATER)  # what reads captions; none: nothing does
     codec: CompressionConfig | None = field(default=None, metadata=LATER)  # trained first; none: raw pixels
 
     def __post_init__(self) -> None:

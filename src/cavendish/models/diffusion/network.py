@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.models.blocks.attention import Attention, products, rotations
-from cavendish.models.diffusion.text import WAVES, Lexicon, WordEmbedding, Words, spliced, unspliced
+from cavendish.models.diffusion.text import WAVES, WordEmbedding, Words, spliced, unspliced
 from cavendish.models.diffusion.tokens import Runs, Tokens, rowwise
+from cavendish.models.diffusion.wording import AnyText
 
 LEVEL_FEATURES = 256
 
@@ -80,9 +81,9 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """Noised patches in, clean patches out; captions, where there is a lexicon, stand beside them."""
+    """Noised patches in, clean patches out; captions, where it reads any, stand beside them."""
 
-    def __init__(self, shape: Shape, patch_values: int, registers: int, lexicon: Lexicon | None = None) -> None:
+    def __init__(self, shape: Shape, patch_values: int, registers: int, reads: AnyText | None = None) -> None:
         super().__init__()
         width = shape.width
         bottleneck = min(128, width)
@@ -100,7 +101,7 @@ class Denoiser(nn.Module):
         nn.init.zeros_(self.head.weight)
         with torch.no_grad():
             self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open
-        self.words = None if lexicon is None else WordEmbedding(lexicon, width)
+        self.words = None if reads is None else WordEmbedding(reads.entries, reads.states, width)
         self.until: nn.Linear | None = None
 
     def learn_jumps(self) -> None:

@@ -26,9 +26,11 @@ def together(parts: Sequence[Tokens]) -> Tokens:
         raise BadInputError("clips that are packed together need one kind of row: the same number of registers")
     words = None
     if any(part.words is not None for part in parts):
-        said = [part.words or _silence(len(part.clip_rows)) for part in parts]
+        spoken = next(part.words for part in parts if part.words is not None)
+        said = [part.words or spoken.silent(len(part.clip_rows)) for part in parts]
         tokens, values = torch.cat([w.token for w in said]), torch.cat([w.value for w in said])
-        words = Words(tokens, values, sum((w.counts for w in said), ()))
+        states = [w.state for w in said if w.state is not None]
+        words = Words(tokens, values, sum((w.counts for w in said), ()), torch.cat(states) if states else None)
     return Tokens(
         torch.cat([part.patch for part in parts]),
         torch.cat([part.place for part in parts]),
@@ -95,7 +97,3 @@ class Parting:
         whole = torch.empty_like(patch)
         whole[self.order] = patch
         return whole
-
-
-def _silence(clips: int) -> Words:
-    return Words(torch.zeros(0, dtype=torch.long), torch.zeros(0), (0,) * clips)

@@ -11,8 +11,8 @@ level 1 and no registers; a clip without a caption has no such row, which is wha
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -34,11 +34,17 @@ class Lexicon:
 
     words: tuple[str, ...]
     longest: int = 64
+    states: ClassVar[int] = 0  # numbers per token besides its kind
 
     def __post_init__(self) -> None:
         """Refuse a lexicon in which a word has two meanings or none."""
         if not self.words or len(set(self.words)) != len(self.words) or self.longest < 1:
             raise BadInputError("a lexicon needs words, each of them once, and captions of at least 1 token")
+
+    @property
+    def entries(self) -> int:
+        """Return how many kinds of tokens have a vector of their own: numbers, commas and words."""
+        return len(self.words) + 2
 
     def read(self, captions: Sequence[str]) -> "Words":
         """Turn captions into tokens; an unknown word or a caption that is too long is refused. '' has no tokens."""
@@ -73,6 +79,7 @@ class Words:
     token: Int[Tensor, " q"]  # 0 a number, 1 a comma, then the lexicon
     value: Float[Tensor, " q"]  # of numbers
     counts: tuple[int, ...]  # tokens per clip
+    state: Float[Tensor, "q d"] | None = None  # what a sentence encoder says of every token (`wording`)
 
     def places(self, starts: Float[Tensor, " clip"]) -> Float[Tensor, "q 3"]:
         """Return where words stand: before the first moment of their clip, in the middle of the frame."""
@@ -84,17 +91,22 @@ class Words:
         """Silence some captions."""
         spread = torch.tensor(kept).repeat_interleave(torch.tensor(self.counts))
         counts = tuple(n if keep else 0 for n, keep in zip(self.counts, kept, strict=True))
-        return Words(self.token[spread], self.value[spread], counts)
+        return Words(self.token[spread], self.value[spread], counts, None if self.state is None else self.state[spread])
+
+    def silent(self, clips: int) -> "Words":
+        """Return no words at all, of the same kind, for some clips."""
+        return replace(self.keeping([False] * len(self.counts)), counts=(0,) * clips)
 
 
 @final
 class WordEmbedding(nn.Module):
     """Vectors of words and numbers."""
 
-    def __init__(self, lexicon: Lexicon, width: int) -> None:
+    def __init__(self, entries: int, states: int, width: int) -> None:
         super().__init__()
-        self.word = nn.Parameter(torch.randn(len(lexicon.words) + 2, width) * 0.5)
+        self.word = nn.Parameter(torch.randn(entries, width) * 0.5)
         self.number = nn.Linear(2 * WAVES + 1, width)
+        self.state = nn.Linear(states, width, bias=False) if states else None
 
     def forward(self, words: Words) -> Float[Tensor, "q k"]:
         """Embed every token."""
@@ -102,7 +114,10 @@ class WordEmbedding(nn.Module):
         u = torch.asinh(10 * value)[:, None]
         angle = 2 * math.pi * u * torch.logspace(-1.5, 1, WAVES, device=u.device)
         features = self.number(torch.cat([u, angle.sin(), angle.cos()], -1))
-        return self.word[token] + torch.where((token == 0)[:, None], features, torch.zeros_like(features))
+        vectors = self.word[token] + torch.where((token == 0)[:, None], features, torch.zeros_like(features))
+        if self.state is None or words.state is None:
+            return vectors
+        return vectors.add(self.state(words.state.to(self.word.device)))
 
 
 def spliced(
