@@ -20,7 +20,7 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
-from cavendish.data import Arcade, Blend, Split
+from cavendish.data import AnyData
 from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Learner, Pace, Stage, WorldModel
 from cavendish.training import checkpoint
@@ -69,7 +69,7 @@ class Run:
     """Where a model is trained, on what, how, and who is told."""
 
     folder: Path
-    split: Split | Blend | Arcade
+    split: AnyData
     config: TrainingConfig
     seed: int
     stop: StopRequest
@@ -153,7 +153,7 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
     stage.module.eval()
 
 
-def _batch(split: Split | Blend | Arcade, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
+def _batch(split: AnyData, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
     clips = split.batches(step, batch)
     return clips if device.type == "cpu" else tuple(_moved(clip, device) for clip in clips)
 
