@@ -11,6 +11,7 @@ The file is handed to the demuxer as an open file, so that it can name no other 
 Only the standard library, NumPy, PyAV and Pillow are imported, none of ours, for a quick start.
 """
 
+import gc
 import json
 import os
 import resource
@@ -55,6 +56,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
     for line in sys.stdin:
         _serve(json.loads(line), limits, out)
+        gc.collect()  # a film that was read lies in a cycle, with its threads' stacks, and would fill the address space
 
 
 def _serve(request: dict[str, Any], limits: dict[str, float], out: BinaryIO) -> None:

@@ -2,6 +2,7 @@
 
 purity      share of transitions named right if every latent code is read as the true button it most often stands for
 NMI         2 I(code; button) / (H(code) + H(button)); both beside what shuffled codes get
+rollout     PSNR and SSIM, averaged over all frames of a dream
 delta-t     PSNR of frame t with inferred actions - PSNR with random ones (Bruce et al. 2024, section 3): uniform, or
             drawn as often as they occur; the second is the harder, since a code for "nothing" flatters the first
 changed     token accuracy where a symbol differs from the one before; the rest is right by copying
@@ -27,6 +28,7 @@ from torch import Tensor
 
 from cavendish.data import Split
 from cavendish.errors import BadInputError
+from cavendish.measure.peers.pictures import ssim
 from cavendish.measure.score import CONFIDENCE, Score, figure, score
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
@@ -108,6 +110,29 @@ def foresight(model: Steered, clip: Clip, known: int, generator: torch.Generator
         score("token accuracy, changed tokens", "", accuracy),
         score("token accuracy, all tokens", "", right.mean((1, 2))),
     )
+
+
+def rollout(
+    model: Steered, clip: Clip, known: int, steps: int, generator: torch.Generator
+) -> tuple[Score, ...]:
+    """Score every frame of a longer dream after `known` frames: with inferred actions, with random ones, and kept."""
+    codes, b = model.infer(clip)[:, known - 1 : known - 1 + steps], len(clip.frames)
+    wanted = clip.frames[:, known : known + steps]
+    films = {"last frame kept": clip.frames[:, known - 1 : known].expand_as(wanted)}
+    for name, actions in (
+        ("inferred actions", codes),
+        ("random actions", torch.randint(model.buttons, (b, steps), generator=generator)),
+    ):
+        frames = model.follow(clip.first(known), actions, generator).frames
+        assert frames is not None
+        films[name] = frames[:, known:]
+    found = []
+    for name, film in films.items():
+        near = psnr(film.flatten(0, 1), wanted.flatten(0, 1)).reshape(b, steps).mean(1)
+        alike = np.array([ssim(*pair) for pair in zip(film.numpy(), wanted.numpy(), strict=True)])
+        where = f"of {steps} frames from {known}, {name}"
+        found += [score(f"PSNR {where}", "dB", near), score(f"SSIM {where}", "", alike)]
+    return tuple(found)
 
 
 def press_all(

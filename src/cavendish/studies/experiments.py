@@ -7,6 +7,7 @@ from cavendish.studies.experiment import Experiment
 from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInput, GenieScaling, GenieTokenizer
 from cavendish.studies.genie_ale import GenieAle
 from cavendish.studies.genie_cloning import GenieCloning
+from cavendish.studies.genie_coinrun import GenieCoinRun
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
 from cavendish.studies.paradigms import Paradigms
@@ -25,6 +26,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     GenieScaling(),
     GenieCloning(),
     GenieAle(),
+    GenieCoinRun(),
     JepaQuick(),
     AttributeMatrix(),
     Planning(),

@@ -11,7 +11,7 @@ from typing import final
 
 from cavendish.artefact import read_json
 from cavendish.codec import LATER, from_json, to_json
-from cavendish.data import Arcade, Blend, Split
+from cavendish.data import AnyData
 from cavendish.errors import BadInputError, unknown
 from cavendish.models import AnyModel
 from cavendish.training import TrainingConfig
@@ -36,7 +36,7 @@ class Study:
     """One experiment."""
 
     name: str
-    data: Split | Blend | Arcade
+    data: AnyData
     model: AnyModel
     training: TrainingConfig
     weighing: Weighing = Weighing()

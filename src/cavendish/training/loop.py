@@ -21,7 +21,7 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
-from cavendish.data import Arcade, Blend, Split
+from cavendish.data import AnyData, Split
 from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Learner, Pace, Stage, WorldModel
 from cavendish.training import checkpoint
@@ -70,7 +70,7 @@ class Run:
     """Where a model is trained, on what, how, and who is told."""
 
     folder: Path
-    split: Split | Blend | Arcade
+    split: AnyData
     config: TrainingConfig
     seed: int
     stop: StopRequest
@@ -163,7 +163,7 @@ def _feed(run: Run, batch: int, start: int, device: torch.device) -> Iterator[tu
             yield _batch(run.split, step * run.spread.parts + part, batch // run.spread.parts, device)
 
 
-def _batch(split: Split | Blend | Arcade, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
+def _batch(split: AnyData, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
     if device.type == "cpu":
         return split.batches(step, batch)
     clips = split.batches(step, batch, device.type) if isinstance(split, Split) else split.batches(step, batch)

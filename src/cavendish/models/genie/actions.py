@@ -77,7 +77,7 @@ class LatentActions(Learner):
     def infer(self, frames: UInt8[Tensor, "b t h w c"]) -> Int[Tensor, "b s"]:
         """Return the code of every transition of a clip; s = t - 1."""
         planes, t = self._planes(frames), frames.shape[1]
-        before, change = self._cropped(planes[:, self._steps(torch.arange(t - 1))].flatten(0, 1))
+        before, change = self._cropped(planes[:, self._steps(torch.arange(t - 1, device=frames.device))].flatten(0, 1))
         if not len(before):
             return frames.new_zeros(len(frames), 0, dtype=torch.long)
         return self.codebook(self.encoder(torch.cat([before, change], 1)))[1].view(len(frames), -1)  # type: ignore[no-any-return]
@@ -104,8 +104,8 @@ class LatentActions(Learner):
             figures = self._health(codes, _weighed(self._retold(before, other) - change, weight) / error)
             figures["error_over_copy"] = float(error / copied)
         if clip.actions is not None:
-            true = clip.actions[rows.cpu(), picked.cpu()].flatten(0, 1)[moved.cpu(), 0].long()
-            figures["purity"] = purity(codes.cpu(), true)
+            true = clip.actions[rows, picked].flatten(0, 1)[moved, 0].long()
+            figures["purity"] = purity(codes.cpu(), true.cpu())
         return loss, figures
 
     def training_flops(self, clip: Clip) -> float:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.models.genie.actions import LatentActions
+from cavendish.models.genie.quantise import exactly
 from cavendish.models.genie.tokenizer import Tokenizer
 from cavendish.models.genie.transformer import Block, Past, Shape, block_flops
 from cavendish.models.world_model import Learner, Pace
@@ -135,9 +136,10 @@ class Dynamics(Learner):
 
     @torch.no_grad()
     def told_by_neighbours(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the symbols and the latent actions of frames."""
+        """Return the symbols and the latent actions of frames, as at play, wherever the frames are."""
         tokenizer, actions = self.neighbours
-        return tokenizer.encode(frames), actions.infer(frames)
+        with exactly(frames):
+            return tokenizer.to(frames.device).encode(frames), actions.to(frames.device).infer(frames)
 
     def uncover(
         self,

@@ -9,6 +9,7 @@ on a vector of the batch: without that, most of the alphabet dies (docs/log.md).
 """
 
 import math
+from contextlib import AbstractContextManager
 from typing import final
 
 import torch
@@ -41,7 +42,7 @@ class Levels(nn.Module):
 
     def forward(self, z: Float[Tensor, "*b k"]) -> tuple[Float[Tensor, "*b k"], Int[Tensor, "*b"]]:
         """Return the nearest values, through which gradients pass, and the symbols."""
-        u = self.most * z.sigmoid()
+        u = self.most * z.float().sigmoid()
         digit = u.round()
         return 2 * (u + (digit - u).detach()) / self.most - 1, (digit.long() * self.place).sum(-1)
 
@@ -69,18 +70,19 @@ class Codebook(nn.Module):
 
     def forward(self, z: Float[Tensor, "*b k"]) -> tuple[Float[Tensor, "*b k"], Int[Tensor, "*b"]]:
         """Return the nearest vectors, through which gradients pass, and the symbols."""
-        unit = F.normalize(z, dim=-1)
-        symbols = (unit @ self.values.T).argmax(-1)
+        with exactly(z):
+            unit = F.normalize(z.float(), dim=-1)
+            symbols = (unit @ self.values.T).argmax(-1)
         return unit + (self.values[symbols] - unit).detach(), symbols
 
     def learn(
         self, z: Float[Tensor, "n k"], symbols: Int[Tensor, " n"], generator: torch.Generator
     ) -> Float[Tensor, ""]:
         """Let the vectors follow their assignments, revive the dead, and return the commitment loss."""
-        unit = F.normalize(z, dim=-1)
+        unit = F.normalize(z.float(), dim=-1)
         commitment = COMMITMENT * (unit - self.values[symbols]).square().sum(-1).mean()
-        with torch.no_grad():
-            chosen = F.one_hot(symbols, self.count).to(z.dtype)
+        with torch.no_grad(), exactly(z):
+            chosen = F.one_hot(symbols, self.count).to(unit.dtype)
             counts = chosen.sum(0)
             means = chosen.T @ unit / counts.clamp(min=1)[:, None]
             followed = F.normalize(torch.lerp(means, self.values, FOLLOW), dim=-1)
@@ -93,6 +95,11 @@ class Codebook(nn.Module):
                 self.values[dead] = unit[donors]
                 self.idle[dead], self.share[dead] = 0.0, 1 / self.count
         return commitment
+
+
+def exactly(z: Tensor) -> AbstractContextManager[object]:
+    """Multiply in the numbers that are there, whatever the products around are made of: a near tie decides a symbol."""
+    return torch.autocast(z.device.type, enabled=False)
 
 
 def perplexity(symbols: Int[Tensor, "..."], count: int) -> tuple[float, float]:

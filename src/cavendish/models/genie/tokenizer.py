@@ -3,12 +3,14 @@
 patch   a patch is read by itself and painted with a look at its neighbours: a patch that does not change keeps its
         symbol. With attention in the encoder, symbols of still patches flicker, and the dynamics must guess the
         flicker (docs/log.md); it is the default.
+drawn   read as with `patch`, painted with attention within the frame.
 space   attention within a frame on both sides (ViT). space-time  the same, and back in time (ST-ViViT, the paper's).
-Loss: squared error, with pixels that differ between the chosen frames of a clip `MOVING` times as heavy.
+Loss: squared error; pixels that differ between the chosen frames of a clip weigh `moving` times more. Where hardly
+anything moves, 15 is too little: the still scene is learnt and the bat is never painted (docs/log.md).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import torch
@@ -16,13 +18,14 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cavendish.codec import LATER
 from cavendish.errors import BadInputError
 from cavendish.models.genie.quantise import Codebook, Levels, perplexity
 from cavendish.models.genie.transformer import Block, Shape, block_flops
 from cavendish.models.world_model import Learner, Pace
 from cavendish.video import Clip
 
-MOVING, CHANGE = 15.0, 8  # times, of 255
+CHANGE = 8  # of 255
 CHOSEN = 4  # frames of a clip in one step
 SHAPE, PACE = Shape(128, 2, 4, 4), Pace(steps=0.5)
 
@@ -32,11 +35,12 @@ SHAPE, PACE = Shape(128, 2, 4, 4), Pace(steps=0.5)
 class TokenizerConfig:
     """How frames become symbols."""
 
-    kind: Literal["patch", "space", "space-time"] = "patch"
+    kind: Literal["patch", "drawn", "space", "space-time"] = "patch"
     patch: int = 8  # px
     levels: tuple[int, ...] = (6, 5, 5)  # of the fixed grid; one number: a learnt codebook of that size
     shape: Shape = SHAPE
     pace: Pace = PACE
+    moving: float = field(default=15.0, metadata=LATER)
 
 
 @final
@@ -53,11 +57,11 @@ class Tokenizer(Learner):
         self.read = nn.Sequential(nn.Linear(values, width), nn.GELU(), *hidden, nn.Linear(width, self.quantise.width))
         self.look = nn.Conv2d(self.quantise.width, width, 3, padding=1)
         self.paint = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, values))
-        window = 1 if config.kind == "space" else config.shape.window
+        window = config.shape.window if config.kind == "space-time" else 1
         shape = Shape(width, config.shape.depth, config.shape.heads, window)
-        depth = 0 if config.kind == "patch" else shape.depth
-        self.before = nn.ModuleList(Block(shape, cells) for _ in range(depth))
-        self.after = nn.ModuleList(Block(shape, cells) for _ in range(depth))
+        read, painted = (0 if config.kind in alone else shape.depth for alone in (("patch", "drawn"), ("patch",)))
+        self.before = nn.ModuleList(Block(shape, cells) for _ in range(read))
+        self.after = nn.ModuleList(Block(shape, cells) for _ in range(painted))
 
     @property
     def memory(self) -> int:
@@ -89,7 +93,7 @@ class Tokenizer(Learner):
         values, symbols = self.quantise(z)
         painted, wanted = self._paint(values), frames.float() / 127.5 - 1
         change = (frames.amax(1, keepdim=True) - frames.amin(1, keepdim=True)).amax(-1, keepdim=True) > CHANGE
-        weight = 1 + MOVING * change
+        weight = 1 + self.config.moving * change
         square = (painted - wanted).square()
         loss = (square * weight).sum() / (3 * weight.expand(*wanted.shape[:-1], 1).sum())
         loss = loss + self.quantise.learn(z.flatten(0, -2), symbols.flatten(), generator)
