@@ -70,7 +70,8 @@ def read(part: Part) -> None:
             found.append(film_and_read(drawing, _expected(drawing), rng))
     READINGS.mkdir(parents=True, exist_ok=True)
     unfinished = READINGS / f"unfinished-{os.getpid()}.npz"
-    np.savez(unfinished, **{name: np.concatenate([getattr(one, name) for one in found]) for name in READ})
+    read_out = {name: np.concatenate([getattr(one, name) for one in found]).astype(np.float32) for name in READ}
+    np.savez_compressed(unfinished, **read_out)
     unfinished.rename(_file(part))
 
 
@@ -87,7 +88,7 @@ def _file(part: Part) -> Path:
 def signs_of(part: Part) -> Signs:
     """Measure the signs in stored readings."""
     with np.load(_file(part)) as stored:
-        found = {name: stored[name] for name in READ}
+        found = {name: stored[name].astype(float) for name in READ}
     blank, time = np.zeros((BATCH, 0)), SCENE.clock()
     return signs(
         looks(), Trajectory(time=time, velocity=np.zeros_like(found["position"]), factors=blank, **found), ROOM

@@ -5,6 +5,7 @@
 Repeats that are finished stay finished as long as the code that discovers, reads and simulates is the same.
     python benchmarks/discovery.py              measures what is not measured yet, writes the page
     python benchmarks/discovery.py honey films  only these parts, without the page (also: jitter, lies, own)
+    python benchmarks/discovery.py share K N    every N-th of what is not measured, from the K-th, without the page
     python benchmarks/discovery.py write        writes the page from what is measured so far, and how much that is
 """
 
@@ -45,8 +46,14 @@ from cavendish.scenes import (
 REPEATS, CLIPS, NOISE, PIXEL = 500, 20, 0.003, 10 / 64
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "discovery.md"
-MEASURES = ("discovery", "shooting", "dynamics", "tracks", "gates", "contacts", "touching")
-ASKED = ("scenes", "render", "readout", *(f"measure/{name}.py" for name in MEASURES))
+MEASURES = ("discovery", "search", "shooting", "dynamics", "tracks", "gates", "contacts", "touching")
+PAINTS = ("raster", "discs", "polygons", "colour")
+ASKED = (
+    "scenes",
+    "readout",
+    *(f"render/{name}.py" for name in PAINTS),
+    *(f"measure/{name}.py" for name in MEASURES),
+)
 FILMS: tuple[tuple[Scene, tuple[tuple[str, float], ...]], ...] = (
     (Parabola(), (("g", 2.5),)),
     (DragFall(), (("g", 2.5), ("c", 3.0))),
@@ -158,11 +165,20 @@ def cells() -> dict[str, Callable[[], dict[str, object]]]:
     return every
 
 
+def asked(parts: list[str]) -> dict[str, Callable[[], dict[str, object]]]:
+    """Return these parts of all that there is to measure, or one process's share of it."""
+    every = cells()
+    if parts[:1] == ["share"]:
+        own = list(every)[int(parts[1]) :: int(parts[2])]
+        return {name: every[name] for name in own}
+    return {name: cell for name, cell in every.items() if not parts or name.split()[0] in parts}
+
+
 def measure(parts: list[str]) -> None:
     """Measure what is not finished, of these parts or of all."""
     done = finished()
-    for name, cell in cells().items():
-        if name not in done and (not parts or name.split()[0] in parts):
+    for name, cell in asked(parts).items():
+        if name not in done:
             begun = time.process_time()
             made = {"name": name, "told": cell(), "spent": time.process_time() - begun}
             store().parent.mkdir(parents=True, exist_ok=True)
@@ -267,11 +283,10 @@ def own(done: dict) -> list[str]:
 
 def section(name: str, done: dict, write: Callable[[dict], list[str]]) -> str:
     """Write a part of the page if it is measured; honey and scenes need not be whole for that."""
-    asked = [cell for cell in cells() if cell.split()[0] == name]
-    found = {cell: done[cell] for cell in asked if cell in done}
-    said = (
-        f"\n\n({len(found)} of {len(asked)} are measured on this state of the code.)" if len(found) < len(asked) else ""
-    )
+    wanted = asked([name])
+    found = {cell: done[cell] for cell in wanted if cell in done}
+    missing = len(found) < len(wanted)
+    said = f"\n\n({len(found)} of {len(wanted)} are measured on this state of the code.)" if missing else ""
     return ("\n".join(write(found)) if not said or (name in ("honey", "own") and found) else "") + said
 
 

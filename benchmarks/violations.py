@@ -2,8 +2,9 @@
 
 Clips of a world that breaks a law are scored against the truth beside clean ones, both with white reading errors of
 3 mm. A trial draws 20 clips of each and compares the means of one score by a permutation test (Fisher 1935; 2,000
-splits), found if p < 0.005; on clean against clean the false alarms are counted and the p values compared with a
-uniform law. (The t test's are not uniform where a score has a long tail, as energies do.)
+splits), found if p < 0.005; the least of five sizes is then halved until fewer than 90 % of the trials find it. On
+clean against clean the false alarms are counted and the p values compared with a uniform law. (The t test's are not
+uniform where a score has a long tail, as energies do.)
 Also the sensitivity table: what a mask overlap, and what the scorecard, say of a right law with a wrong start.
     python benchmarks/violations.py
 """
@@ -189,8 +190,8 @@ def nulls(clean: np.ndarray, seed: int) -> np.ndarray:
 def planted() -> list[str]:
     """Plant every violation at every size."""
     rows = [
-        "| violation | score that answers | size: mean of the score, power | smallest size with power >= 0.90 | "
-        "false alarms | KS p |",
+        "| violation | score that answers | size: mean of the score, power | "
+        "smallest size with power >= 0.90, power at half of it | false alarms | KS p |",
         "|---|---|---|---|---|---|",
     ]
     for violation in VIOLATIONS:
@@ -204,12 +205,24 @@ def planted() -> list[str]:
             cells.append(f"{size:g}: {middle:.3g}, {power:.2f}")
             found += [size] if power >= 0.9 else []
         uniform = f"{stats.kstest(null, 'uniform').pvalue:.2f}" if np.unique(null).size > 100 else "tied"
-        smallest = f"{min(found):g} {violation.unit}" if found else "none"
+        smallest = least(violation, min(found), clean) if found else "none"
         rows.append(
             f"| {violation.name} | {violation.answer} | {'; '.join(cells)} | {smallest} | "
             f"{100 * (null < ALPHA).mean():.2f} % | {uniform} |"
         )
     return rows
+
+
+def least(violation: Violation, size: float, clean: np.ndarray) -> str:
+    """Halve a size that is found until it is not; a frame has no half."""
+    if violation.unit == "frames":
+        return f"{size:g} frames"
+    while size > 1e-6:
+        power = (trials(answers(violation, size / 2, 3), clean, 4) < ALPHA).mean()
+        if power < 0.9:
+            return f"{size:.2g} {violation.unit}, {power:.2f}"
+        size /= 2
+    return f"{size:.2g} {violation.unit}"
 
 
 def sensitivity() -> list[str]:

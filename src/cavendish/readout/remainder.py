@@ -1,12 +1,15 @@
 """A second look at a frame with more colours than channels: each body in the light that the others leave over.
 
-Once all places are known roughly, no colour needs a name: with the measured ground g' and the exact shares s_k,
-    R = L - g' - sum_k s_k (colour_k - g')
-is what is left of the light L when every body is taken away. Body n given back, its share in every pixel is estimated
-by least squares over the channels, (R + s_n a_n) . d / a_n . d with a_n = colour_n - g' and d = a_n, or, near scenery
-whose share is unknown, d = a_n less its part along the scenery's colours. A shape fitted to that uses all pixels, those
-that it shares with a neighbour too, each with the least noise that three channels allow. The ground is measured where
-nothing was named, because noise on white is cut off at the brightest byte and darkens it by some percent.
+Once all places are known roughly, no colour needs a name: with the measured ground g' and the exact covers s_k of the
+bodies in the order in which they are painted, each over those before it,
+    R = L - g' - sum_k s_k (1 - s_k+1) ... (1 - s_n) a_k,   a_k = colour_k - g'
+is what is left of the light L when every body is taken away. (Without the products, light would be counted twice where
+bodies touch or overlap.) With P the light of the bodies below n and T the part of it that those above let through, body
+n's cover is then s_n + R . d / T (a_n - P) . d, by least squares over the channels, with d = a_n or, near scenery whose
+share is unknown, d = a_n less its part along the scenery's colours. A shape fitted to that uses all pixels in which the
+body would change the light by TOLD of its own or more, each with the least noise that three channels allow. The ground
+is measured where nothing was named, because noise on white is cut off at the brightest byte and darkens it by some
+percent.
 """
 
 import numpy as np
@@ -18,6 +21,7 @@ from cavendish.readout.unmixing import PLANE, Palette
 
 BARE, BODIES, SCENERY, SCREEN = 0, 1, 2, 3  # what may be in a pixel
 BARE_NEEDED = 100  # pixels in which the ground is measured, if there are as many
+TOLD = 0.4  # see above
 STRAY = 1.0  # how far a second look may move a body, in its extents, and change the logarithm of its size
 
 
@@ -74,37 +78,50 @@ def directions(apart: Float[np.ndarray, "m c"], bodies: int) -> Float[np.ndarray
 
 
 @njit(cache=True, nogil=True)
-def paint(
-    left: Float[np.ndarray, "h w c"],
-    light: Float[np.ndarray, " c"],
-    own: Float[np.ndarray, "i j"],
+def take_away(
+    light: Float[np.ndarray, "h w c"],
+    covers: Float[np.ndarray, "n h w"],
+    own: Float[np.ndarray, "n c"],
     box: tuple[int, int, int, int],
+    left: Float[np.ndarray, "h w c"],
 ) -> None:
-    """Add a body's light to what is left."""
-    for i in range(own.shape[0]):
-        for j in range(own.shape[1]):
-            if own[i, j] > 0.0:
-                left[box[2] + i, box[0] + j] += own[i, j] * light
+    """Write what is left of the light in a box when every body, of light `own` where it is whole, is taken away."""
+    for i in range(box[2], box[3]):
+        for j in range(box[0], box[1]):
+            left[i, j], clear = light[i, j], 1.0
+            for n in range(len(covers) - 1, -1, -1):
+                if covers[n, i, j] > 0.0:
+                    left[i, j] -= clear * covers[n, i, j] * own[n]
+                    clear *= 1.0 - covers[n, i, j]
 
 
 @njit(cache=True, nogil=True)
 def shares_left(
     left: Float[np.ndarray, "h w c"],
+    painted: tuple[Float[np.ndarray, "n h w"], Float[np.ndarray, "n c"], int],
     kind: Int[np.ndarray, "h w"],
     way: Float[np.ndarray, "two c"],
     box: tuple[int, int, int, int],
 ) -> tuple[Float[np.ndarray, "i j"], Float[np.ndarray, "i j"]]:
-    """Return the share of one colour in what is left in a box, and 1 where that cannot be known."""
+    """Return a body's share in a box, from what is left and all (covers, colours, which body), and 1 where unknown."""
+    covers, own, n = painted
     share, hidden = np.zeros((2, box[3] - box[2], box[1] - box[0]))
     blind = (way[1] ** 2).sum() == 0.0
     for i in range(share.shape[0]):
         for j in range(share.shape[1]):
-            what = kind[box[2] + i, box[0] + j]
-            d, light = way[1 if what >= SCENERY else 0], left[box[2] + i, box[0] + j]
-            if what == SCREEN or (what == SCENERY and blind):
+            y, x = box[2] + i, box[0] + j
+            d, light, below, clear = way[1 if kind[y, x] >= SCENERY else 0], left[y, x], 0.0, 1.0
+            for m in range(len(covers)):
+                s = covers[m, y, x]
+                if m < n and s > 0.0:
+                    below += s * (own[m, 0] * d[0] + own[m, 1] * d[1] + own[m, 2] * d[2] - below)
+                elif m > n:
+                    clear *= 1.0 - s
+            told = clear * (1.0 - below)
+            if kind[y, x] == SCREEN or (kind[y, x] == SCENERY and blind) or told < TOLD:
                 hidden[i, j] = 1.0
             else:
-                share[i, j] = light[0] * d[0] + light[1] * d[1] + light[2] * d[2]
+                share[i, j] = covers[n, y, x] + (light[0] * d[0] + light[1] * d[1] + light[2] * d[2]) / told
     return share, hidden
 
 

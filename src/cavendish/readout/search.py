@@ -10,7 +10,7 @@ from numba import njit
 from cavendish.motion import Shape
 from cavendish.readout.fitting import POLYGON, best_turn, box_around, difference, drawn, fit
 from cavendish.readout.gating import centroid, coarse
-from cavendish.readout.remainder import directions, light_over, paint, refitted, shares_left, terrain
+from cavendish.readout.remainder import directions, light_over, refitted, shares_left, take_away, terrain
 from cavendish.readout.unmixing import Palette, unmix_all
 
 FILL_NEEDED = 0.4  # mean share in the core of a body, below which it counts as lost
@@ -87,39 +87,41 @@ def _look_again(
 ) -> None:
     """Find what was lost, and fit what was found, in the light that the other bodies leave over (`remainder`)."""
     shares, kind = named
-    height, width = kind.shape
-    aspect, whole = pixel[1] / pixel[0], (0, width, 0, height)
-    left, apart = light_over(frame, palette, kind)
-    way = directions(apart, looks.colour.max() + 1)
+    aspect, whole = pixel[1] / pixel[0], (0, kind.shape[1], 0, kind.shape[0])
+    light, apart = light_over(frame, palette, kind)
+    way, own = directions(apart, looks.colour.max() + 1), apart[looks.colour]
+    covers, left = np.zeros((len(found), *kind.shape)), light.copy()
     for n in range(len(found)):
         if found[n, 3] > 0.0:
-            _paint(left, -apart[looks.colour[n]], pixel, looks, n, found[n])
+            _cover(covers[n], pixel, looks, n, found[n])
+    take_away(light, covers, own, whole, left)
     for n in range(len(found)):
         k = looks.colour[n]
         if found[n, 3] == 0.0 and (shares[k] > 0.5).sum() >= CROWD_PIXELS_NEEDED:
-            share, hidden = shares_left(left, kind, way[:, k], whole)
+            share, hidden = shares_left(left, (covers, own, n), kind, way[:, k], whole)
             _find(share, hidden, pixel, looks, n, found[n])
             if found[n, 3] > 0.0:
                 found[n, 3] *= _purity(frame, hidden, palette, pixel, looks, n, found[n])
             if found[n, 3] > 0.0:
-                _paint(left, -apart[k], pixel, looks, n, found[n])
+                take_away(light, covers, own, _cover(covers[n], pixel, looks, n, found[n]), left)
             else:
                 found[n] = np.nan
                 found[n, 3] = 0.0
     for _ in range(SWEEPS):
         for n in range(len(found)):
             if found[n, 3] > 0.0 and (looks.shape[n] == DISC or looks.period[n] > 0.0):
-                k = looks.colour[n]
-                _paint(left, apart[k], pixel, looks, n, found[n])
-                place, box = _placed(pixel, looks, n, found[n], (height, width))
-                share, hidden = shares_left(left, kind, way[:, k], box)
+                place, box = _placed(pixel, looks, n, found[n], kind.shape)
+                share, hidden = shares_left(left, (covers, own, n), kind, way[:, looks.colour[n]], box)
                 corner = np.array([float(box[0]), box[2] * aspect, 0.0, 0.0])
                 form = (looks.shape[n], looks.outline[n], looks.form[n, 2])
                 place = corner + refitted(share, hidden, aspect, place - corner, form)
-                found[n, 0], found[n, 1] = place[0] * pixel[0], height * pixel[1] - place[1] * pixel[0]
+                found[n, 0], found[n, 1] = place[0] * pixel[0], kind.shape[0] * pixel[1] - place[1] * pixel[0]
                 found[n, 2] = place[2] * pixel[0]
                 found[n, 4] = place[3] if looks.period[n] > 0.0 else found[n, 4]
-                _paint(left, -apart[k], pixel, looks, n, found[n])
+                covers[n, box[2] : box[3], box[0] : box[1]] = 0.0
+                again = _cover(covers[n], pixel, looks, n, found[n])
+                take_away(light, covers, own, box, left)
+                take_away(light, covers, own, again, left)
 
 
 @njit(cache=True, nogil=True)
@@ -134,19 +136,19 @@ def _placed(
 
 
 @njit(cache=True, nogil=True)
-def _paint(
-    left: Float[np.ndarray, "h w c"],
-    light: Float[np.ndarray, " c"],
+def _cover(
+    cover: Float[np.ndarray, "h w"],
     pixel: Float[np.ndarray, " d"],
     looks: Looks,
     n: int,
     found: Float[np.ndarray, " five"],
-) -> None:
-    """Add a body's light where it was found to what is left; of rings and solids the light is not known exactly."""
-    if looks.shape[n] != DISC and looks.shape[n] != POLYGON:
-        return
-    place, box = _placed(pixel, looks, n, found, (left.shape[0], left.shape[1]))
-    paint(left, light, drawn(place, pixel[1] / pixel[0], looks.shape[n], looks.outline[n], box), box)
+) -> tuple[int, int, int, int]:
+    """Write the exact shares of a body where it was found, in a box; rings and solids have none that are known."""
+    place, box = _placed(pixel, looks, n, found, cover.shape)
+    if looks.shape[n] == DISC or looks.shape[n] == POLYGON:
+        own = drawn(place, pixel[1] / pixel[0], looks.shape[n], looks.outline[n], box)
+        cover[box[2] : box[3], box[0] : box[1]] = own
+    return box
 
 
 @njit(cache=True, nogil=True)
