@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import tyro
 
-from cavendish.data import Arcade, Picture, Split
+from cavendish.data import Arcade, Picture, Recording, Split
 from cavendish.errors import BadInputError, DiskError
 from cavendish.models.playing import PlayedWorld
 from cavendish.play.likeness import likeness
@@ -94,6 +94,8 @@ def learnt(run: Path, seed: int) -> Stage:
         raise BadInputError(f"{run}: a {type(world).__name__} has no buttons, expected a world that can be played")
     if isinstance(study.data, Arcade):
         return _unlawful(study.name, world, replace(study.data, seed=seed + 1, episodes=EXAMPLES))
+    if isinstance(study.data, Recording):
+        return _unlawful(study.name, world, replace(study.data, seed=seed + 1))
     data = study.data.lead
     scene = data.scene
     if not isinstance(scene, Playable):
@@ -107,7 +109,7 @@ def learnt(run: Path, seed: int) -> Stage:
     return Stage(study.name, world, opening, scene.step, truth.reader, density, truth, controls)
 
 
-def _unlawful(title: str, world: PlayedWorld[Any], game: Arcade) -> Stage:
+def _unlawful(title: str, world: PlayedWorld[Any], game: Arcade | Recording) -> Stage:
     """Put a learnt game on stage whose law nobody wrote down: no reader, no truth beside it, and pads without names."""
 
     def opening(number: int) -> Beginning:

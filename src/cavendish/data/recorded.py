@@ -83,7 +83,7 @@ class Recording:
         small = np.concatenate([self._small(film) for film in films])
         return torch.from_numpy(small), _buttons(paths, films), np.concatenate(starts)
 
-    def _read(self, paths: Sequence[Path]) -> list[UInt8[np.ndarray, "t h w c"]]:
+    def _read(self, paths: Sequence[Path]) -> list[UInt8[np.ndarray, "_ _ _ c"]]:
         with Decoder() as decoder:
             return [decoder.read(path).frames for path in paths]
 
@@ -94,7 +94,7 @@ class Recording:
         return np.stack([np.asarray(Image.fromarray(frame).resize(side, Image.Resampling.BOX)) for frame in film])
 
 
-def _buttons(paths: Sequence[Path], films: Sequence[UInt8[np.ndarray, "t h w c"]]) -> Int[Tensor, " n"] | None:
+def _buttons(paths: Sequence[Path], films: Sequence[UInt8[np.ndarray, "_ _ _ c"]]) -> Int[Tensor, " n"] | None:
     """Read the buttons beside films: of all, or of none."""
     beside = [path.with_suffix(".npy") for path in paths]
     missing = [path for path in beside if not path.is_file()]

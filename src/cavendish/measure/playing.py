@@ -17,7 +17,7 @@ A start image counts only if the true world itself would do what every button sa
 ball bounces back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -112,9 +112,7 @@ def foresight(model: Steered, clip: Clip, known: int, generator: torch.Generator
     )
 
 
-def rollout(
-    model: Steered, clip: Clip, known: int, steps: int, generator: torch.Generator
-) -> tuple[Score, ...]:
+def rollout(model: Steered, clip: Clip, known: int, steps: int, generator: torch.Generator) -> tuple[Score, ...]:
     """Score every frame of a longer dream after `known` frames: with inferred actions, with random ones, and kept."""
     codes, b = model.infer(clip)[:, known - 1 : known - 1 + steps], len(clip.frames)
     wanted = clip.frames[:, known : known + steps]
@@ -182,26 +180,26 @@ def start_images(split: Split, count: int, hold: int) -> Clip:
     raise BadInputError(f"only {len(kept)} of {split.size} starts leave room for every push, expected {count}")
 
 
-def obedience(found: Pressed) -> tuple[Score, ...]:
+def obedience(found: Pressed, outcomes: Sequence[str] = OUTCOMES) -> tuple[Score, ...]:
     """Score how surely every pad does one thing, how much control pads give, and p = m v."""
     codes, trials = found.outcome.shape
-    counts = np.stack([(found.outcome == k).sum(1) for k in range(len(OUTCOMES))], 1)
+    counts = np.stack([(found.outcome == k).sum(1) for k in range(len(outcomes))], 1)
     usual = counts.argmax(1)
     pads = [
-        score(f"pad {code}: {OUTCOMES[usual[code]]}", "", (found.outcome[code] == usual[code]).astype(float))
+        score(f"pad {code}: {outcomes[usual[code]]}", "", (found.outcome[code] == usual[code]).astype(float))
         for code in range(codes)
     ]
     far = [score(f"pad {code} moves by", "m", np.linalg.norm(found.moved[code], axis=-1)) for code in range(codes)]
     obeyed = (found.outcome == usual[:, None]) & (usual[:, None] > 0)
 
     def control(drawn: Int[np.ndarray, " n"]) -> float:
-        return information(np.stack([(found.outcome[:, drawn] == k).sum(1) for k in range(-1, len(OUTCOMES))], 1))
+        return information(np.stack([(found.outcome[:, drawn] == k).sum(1) for k in range(-1, len(outcomes))], 1))
 
     return (
         *pads,
         *far,
         score("least consistent pad", "", np.array([min(pad.value for pad in pads)])),
-        score("outcomes that some pad reaches", f"of {len(OUTCOMES)}", np.array([float(len(set(usual.tolist())))])),
+        score("outcomes that some pad reaches", f"of {len(outcomes)}", np.array([float(len(set(usual.tolist())))])),
         resampled("controllability", "bit", trials, control),
         resampled("exponent of mass", "", trials, lambda drawn: _exponent(found, obeyed, drawn)),
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cavendish.data import Picture, Split
+from cavendish.data import Picture, Recording, Split
 from cavendish.data.captions import SPOKEN
 from cavendish.errors import unknown
 from cavendish.models import DiffusionConfig, GenieConfig
@@ -30,6 +30,9 @@ GENIE_QUICK = Study(
     Weighing(("train",)),
 )
 
+# The same from any folder of films, buttons unknown: cavendish train genie-films --data.folder FOLDER, then play it.
+GENIE_FILMS = replace(GENIE_QUICK, name="genie-films", data=Recording("films"), weighing=Weighing(regions=()))
+
 
 def _quick(name: str, scene: AnyScene) -> Study:
     data = Split(scene, size=3_000_000, picture=QUICK_PICTURE, flip=0.5)
@@ -56,6 +59,7 @@ NAMED = (
     replace(_quick("uniform-prompts", UniformMotion()), model=TOLD_MODEL),
     replace(_quick("uniform-wording", UniformMotion()), model=replace(TOLD_MODEL, text=Wording())),
     GENIE_QUICK,
+    GENIE_FILMS,
     LARGE,
 )
 STUDIES = {study.name: study for study in NAMED}
