@@ -39,8 +39,7 @@ def test_reader_knows_the_size(scene: Scene) -> None:
     frames, truth, drawing = filmed(scene)
     found = Reader.of(drawing).read(frames, truth.time)
     off = np.abs(found.radius / drawing.extent - 1)[in_view(drawing, PIXEL)]
-    crowded = len(np.unique(drawing.colour, axis=0)) > 3  # there bodies overlap by the engine's slop, and light adds up
-    assert off.max() < (1e-2 if crowded else 2e-3)
+    assert off.max() < 2e-3
 
 
 def test_reader_finds_every_body_out_of_distribution(scene: Scene) -> None:

@@ -88,11 +88,15 @@ def take_away(
     """Write what is left of the light in a box when every body, of light `own` where it is whole, is taken away."""
     for i in range(box[2], box[3]):
         for j in range(box[0], box[1]):
-            left[i, j], clear = light[i, j], 1.0
+            red, green, blue, clear = light[i, j, 0], light[i, j, 1], light[i, j, 2], 1.0
             for n in range(len(covers) - 1, -1, -1):
-                if covers[n, i, j] > 0.0:
-                    left[i, j] -= clear * covers[n, i, j] * own[n]
-                    clear *= 1.0 - covers[n, i, j]
+                shown = clear * covers[n, i, j]
+                if shown > 0.0:
+                    red -= shown * own[n, 0]
+                    green -= shown * own[n, 1]
+                    blue -= shown * own[n, 2]
+                    clear -= shown
+            left[i, j, 0], left[i, j, 1], left[i, j, 2] = red, green, blue
 
 
 @njit(cache=True, nogil=True)
