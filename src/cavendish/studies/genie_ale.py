@@ -27,9 +27,9 @@ STUDY = Study(
     "genie-ale",
     Arcade(),
     GenieConfig(
-        tokenizer=TokenizerConfig(levels=(8, 6, 5), pace=Pace()),
+        tokenizer=TokenizerConfig(levels=(256,), pace=Pace(2.0), moving=100.0),
         actions=LatentActionConfig(pace=Pace()),
-        dynamics=DynamicsConfig(frames=3, pace=Pace(steps=0.6)),
+        dynamics=DynamicsConfig(frames=4, pace=Pace(1.6), moving=50.0),
     ),
     TrainingConfig(steps=300, batch=16, rate=3e-3, save_every=60),
     Weighing(regions=()),

@@ -103,7 +103,7 @@ class Away:
     def follow(self, context: Clip, actions: Int[Tensor, "b h"], generator: torch.Generator) -> Imagined:
         """Continue clips with given latent actions."""
         own = seeded(int(torch.randint(2**31, (), generator=generator)), device=self.device)
-        asked = zip(self._parts(context), actions.to(self.device).split(PART), strict=True)
+        asked = zip(self._parts(context), torch.split(actions.to(self.device), PART), strict=True)
         made = [self.model.follow(part, pressed, own) for part, pressed in asked]
         frames = torch.cat([part.frames.cpu() for part in made if part.frames is not None])
         return Imagined(frames, None, made[0].time.cpu(), context.world, made[0].context)
@@ -116,4 +116,4 @@ class Away:
 
     def _parts(self, clip: Clip) -> list[Clip]:
         time = clip.time.to(self.device)
-        return [Clip(frames.to(self.device), time, clip.world) for frames in clip.frames.split(PART)]
+        return [Clip(frames.to(self.device), time, clip.world) for frames in torch.split(clip.frames, PART)]

@@ -3,7 +3,7 @@
 Two copies of a clip go through the same blocks: the clean one is the past, in the other each frame hides a share of its
 symbols and sees, of the frames before it, the clean copy alone. So every frame is guessed from a true past at once,
 which is what happens at play, where the clean copy is kept from key press to key press. The share hidden is 1 for half
-of the frames and U(0.5, 1) for the rest. Loss: cross-entropy of hidden symbols, `MOVING` times as heavy where a symbol
+of the frames and U(0.5, 1) for the rest. Loss: cross-entropy of hidden symbols, `moving` times as heavy where a symbol
 differs from the one before. Each place also sees the symbol that was there before and may answer "the same" by a
 learnt bias; and a symbol is scored by its digits besides, so that likeness of symbols carries over.
 The action of a frame is the one that led to it; the first frame has none. It is a token of the frame and is added again
@@ -11,7 +11,7 @@ in every block (`token`), or is only added to what enters (`additive`, as in the
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, final
 
 import torch
@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cavendish.codec import LATER
 from cavendish.models.genie.actions import LatentActions
 from cavendish.models.genie.quantise import exactly
 from cavendish.models.genie.tokenizer import Tokenizer
@@ -26,7 +27,6 @@ from cavendish.models.genie.transformer import Block, Past, Shape, block_flops
 from cavendish.models.world_model import Learner, Pace
 from cavendish.video import Clip
 
-MOVING = 5.0
 SHAPE, PACE = Shape(96, 3, 4, 4), Pace()
 WHOLLY = 0.5  # share of frames that are hidden altogether
 
@@ -42,6 +42,7 @@ class DynamicsConfig:
     steps: int = 1  # in which a frame is uncovered
     temperature: float = 0.0  # of imagination; 0 takes the likeliest symbol
     pace: Pace = PACE
+    moving: float = field(default=5.0, metadata=LATER)  # weight of a symbol that changes
 
 
 @final
@@ -126,7 +127,7 @@ class Dynamics(Learner):
         shown = (torch.rand(shape, generator=generator, device=device) >= rate) & ~wholly
         scores, wanted = self.guesses(symbols, action, shown), symbols[:, 1:]
         changed, asked = wanted != symbols[:, :-1], ~shown
-        weight = (1 + (MOVING - 1) * changed) * asked
+        weight = (1 + (self.config.moving - 1) * changed) * asked
         error = F.cross_entropy(scores.flatten(0, 2), wanted.flatten(), reduction="none").view(shape)
         loss = (error * weight).sum() / weight.sum().clamp(min=1)
         right = scores.detach().argmax(-1) == wanted
