@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from cavendish.errors import BadInputError
-from cavendish.measure.score import score
+from cavendish.measure.playing import nmi
+from cavendish.measure.score import jackknifed, score
 from cavendish.measure.statistics import coverage, crps, holm, over_seeds, p_zero, paired, pass_at, power
 
 
@@ -33,6 +34,23 @@ def test_seeds_widen_the_interval() -> None:
     assert high - low > 5 * (seeds[0].high - seeds[0].low)
     with pytest.raises(BadInputError, match="at least 2"):
         over_seeds(seeds[:1])
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.4])
+def test_mutual_information_of_few_clips_is_neither_flattered_nor_outside_its_interval(kept: float) -> None:
+    true = nmi(np.full((5, 5), (1 - kept) / 25) + np.eye(5) * kept / 5)
+    rng, covered, values = np.random.default_rng(4), 0, []
+    for _ in range(40):
+        pressed = rng.integers(5, size=(48, 12))
+        told = np.where(rng.random(pressed.shape) < kept, pressed, rng.integers(5, size=pressed.shape))
+        table = np.zeros((48, 5, 5))
+        np.add.at(table, (np.arange(48)[:, None], told, pressed), 1)
+        found = jackknifed("NMI", "", 48, lambda drawn, table=table: nmi(table[drawn].sum(0)))  # type: ignore[misc]
+        assert found.low < found.value < found.high
+        covered += found.low <= true <= found.high
+        values.append(found.value - true)
+    assert covered >= 34
+    assert abs(np.mean(values)) < 2 * np.std(values) / np.sqrt(40) + 1e-3  # the plug-in value is 0.01 too large
 
 
 def test_holm_is_bonferroni_for_the_smallest_and_keeps_the_order() -> None:

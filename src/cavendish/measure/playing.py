@@ -17,7 +17,7 @@ A start image counts only if the true world itself would do what every button sa
 ball bounces back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -29,7 +29,7 @@ from torch import Tensor
 from cavendish.data import Split
 from cavendish.errors import BadInputError
 from cavendish.measure.peers.pictures import ssim
-from cavendish.measure.score import CONFIDENCE, Score, figure, score
+from cavendish.measure.score import Score, figure, jackknifed, score
 from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.scenes import Playable
@@ -37,7 +37,6 @@ from cavendish.scenes.scene import disc_mass
 from cavendish.video import Clip, Imagined
 
 OUTCOMES = ("stays", "left", "right", "down", "up")
-DRAWS = 500  # of the bootstrap, where the statistic is no mean
 STEP = 4  # frames, of delta-t
 
 
@@ -81,7 +80,7 @@ def alignment(model: Steered, clip: Clip) -> tuple[Score, ...]:
         meant = table.sum(0).argmax(1)
         found += [
             score(f"purity{name}", "", (meant[told] == true).mean(1)),
-            resampled(f"NMI{name}", "", len(table), lambda drawn, table=table: nmi(table[drawn].sum(0))),  # type: ignore[misc]
+            jackknifed(f"NMI{name}", "", len(table), lambda drawn, table=table: nmi(table[drawn].sum(0))),  # type: ignore[misc]
         ]
     used = np.bincount(codes.ravel(), minlength=model.buttons) / codes.size
     even = np.exp(-(used[used > 0] * np.log(used[used > 0])).sum())
@@ -200,8 +199,8 @@ def obedience(found: Pressed, outcomes: Sequence[str] = OUTCOMES) -> tuple[Score
         *far,
         score("least consistent pad", "", np.array([min(pad.value for pad in pads)])),
         score("outcomes that some pad reaches", f"of {len(outcomes)}", np.array([float(len(set(usual.tolist())))])),
-        resampled("controllability", "bit", trials, control),
-        resampled("exponent of mass", "", trials, lambda drawn: _exponent(found, obeyed, drawn)),
+        jackknifed("controllability", "bit", trials, control),
+        jackknifed("exponent of mass", "", trials, lambda drawn: _exponent(found, obeyed, drawn)),
     )
 
 
@@ -234,16 +233,6 @@ def nmi(table: Float[np.ndarray, "x y"]) -> float:
     """Return the mutual information over the mean of both entropies; 0 where nothing varies."""
     both = information(np.diag(table.sum(1))) + information(np.diag(table.sum(0)))
     return 2 * information(table) / both if both > 0 else 0.0
-
-
-def resampled(name: str, unit: str, count: int, statistic: Callable[[Int[np.ndarray, " n"]], float]) -> Score:
-    """Score a statistic that is no mean, with a percentile interval over resampled clips or trials."""
-    rng = np.random.default_rng(0)
-    drawn = [statistic(rng.integers(count, size=count)) for _ in range(DRAWS)]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(drawn, [tail, 1 - tail]) if np.isfinite(drawn).any() else (np.nan, np.nan)
-    value = statistic(np.arange(count))
-    return Score(name, unit, value, float(low), float(high), count, count, (value,))
 
 
 def _exponent(found: Pressed, obeyed: Bool[np.ndarray, "code trial"], drawn: Int[np.ndarray, " n"]) -> float:

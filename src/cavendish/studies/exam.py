@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from cavendish.data.split import mirror
-from cavendish.measure.score import CONFIDENCE, RESAMPLES, Score
+from cavendish.measure.score import Score, jackknifed, score
 from cavendish.models.diffusion import Diffusion, Sampling
 from cavendish.models.diffusion.prompts import Prompt
 from cavendish.motion import Drawing, Shape, Trajectory, World
@@ -174,16 +174,14 @@ def mean(values: Float[np.ndarray, "b t *d"], counted: Bool[np.ndarray, "b t"]) 
 
 
 def regression(name: str, asked: Float[np.ndarray, " b"], got: Float[np.ndarray, " b"]) -> Score:
-    """Return the slope of what was got against what was asked, with its bootstrap interval over clips; 1 is obeyed."""
+    """Score the slope of what was got against what was asked, over all clips with an answer; 1 is obeyed."""
     found = np.isfinite(asked) & np.isfinite(got)
-    x, y = asked[found], got[found]
-    if len(x) < 3:
-        return Score(name, "", np.nan, np.nan, np.nan, len(x), len(got), tuple(got.tolist()))
-    drawn = np.random.default_rng(0).integers(len(x), size=(RESAMPLES, len(x)))
-    low, high = np.quantile(_steepness(x[drawn], y[drawn]), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Score(name, "", float(_steepness(x, y)), float(low), float(high), len(x), len(got), tuple(got.tolist()))
+    x, y, parts = asked[found], got[found], np.full(len(got), np.nan)
+    if len(x) > 2:
+        parts[found] = jackknifed(name, "", len(x), lambda kept: _steepness(x[kept], y[kept])).values
+    return score(name, "", parts)
 
 
-def _steepness(x: Float[np.ndarray, "*r b"], y: Float[np.ndarray, "*r b"]) -> Float[np.ndarray, "*r"]:
-    away = x - x.mean(-1, keepdims=True)
-    return np.asarray((away * y).sum(-1) / np.maximum((away * away).sum(-1), 1e-12))
+def _steepness(x: Float[np.ndarray, " b"], y: Float[np.ndarray, " b"]) -> float:
+    away = x - x.mean()
+    return float(away @ y / max(away @ away, 1e-12))
