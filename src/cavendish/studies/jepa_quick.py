@@ -20,7 +20,7 @@ from cavendish.measure.score import Score, figure, score
 from cavendish.models import JepaConfig, WorldModel
 from cavendish.models.jepa import Jepa, Sigreg, effective_rank
 from cavendish.readout import choose_curved_probe, choose_probe
-from cavendish.scenes import AnyScene, Pushable, UniformMotion
+from cavendish.scenes import Pushable, UniformMotion
 from cavendish.scenes.looks import in_view
 from cavendish.studies.experiment import Cell, Experiment
 from cavendish.studies.study import Study, Weighing
@@ -58,18 +58,7 @@ class JepaQuick(Experiment):
     def presets(self) -> dict[str, tuple[Cell, ...]]:
         """Train on one world after the other, with three seeds where that takes 20 minutes of one core."""
         longer = TrainingConfig(steps=12_000, batch=32, rate=1.5e-3)
-        grids = {
-            "quick": ((_free(QUICK), 3), (_pushed(PUSHED), 1)),
-            "laptop": ((_free(longer), 3), (_pushed(longer), 3)),
-        }
-        return {
-            preset: tuple(
-                Cell(study.data.lead.scene.name(), replace(study, seed=seed))
-                for study, seeds in grid
-                for seed in range(seeds)
-            )
-            for preset, grid in grids.items()
-        }
+        return {"quick": _cells(QUICK, PUSHED, 1), "laptop": _cells(longer, longer, 3)}
 
     def ask(self, study: Study, model: WorldModel) -> tuple[Score, ...]:
         """Fit probes on clips of the training region, and judge them and the dreams on others."""
@@ -107,17 +96,14 @@ class JepaQuick(Experiment):
         return (*scores, *_steps(model, fresh.clip))
 
 
-def _free(training: TrainingConfig) -> Study:
-    return _study("jepa-uniform", UniformMotion(), FREE, training)
-
-
-def _pushed(training: TrainingConfig) -> Study:
-    return _study("jepa-pushable", Pushable(), TOLD, training)
-
-
-def _study(name: str, scene: AnyScene, model: JepaConfig, training: TrainingConfig) -> Study:
-    data = Split(scene, size=3_000_000, picture=Picture(32, 32))
-    return Study(name, data, model, training, Weighing(("interpolation",)))
+def _cells(free: TrainingConfig, pushed: TrainingConfig, seeds: int) -> tuple[Cell, ...]:
+    """Let the free ball have three seeds, and the pushed one so many."""
+    made: list[Cell] = []
+    for scene, model, training, count in ((UniformMotion(), FREE, free, 3), (Pushable(), TOLD, pushed, seeds)):
+        data, name = Split(scene, size=3_000_000, picture=Picture(32, 32)), scene.name()
+        study = Study(f"jepa-{name.split('-')[0]}", data, model, training, Weighing(("interpolation",)))
+        made += [Cell(name, replace(study, seed=seed)) for seed in range(count)]
+    return tuple(made)
 
 
 def _seen(data: Split, model: Jepa, seed: int, count: int) -> Seen:
