@@ -15,7 +15,7 @@ from torch import Tensor
 from cavendish.data import Picture, Split
 from cavendish.errors import BadInputError
 from cavendish.models import DiffusionConfig, JepaConfig
-from cavendish.models.jepa import Guard, Sigreg, Teacher, Vicreg, effective_rank
+from cavendish.models.jepa import Guard, MaskedJepaConfig, Sigreg, Teacher, Vicreg, effective_rank
 from cavendish.models.jepa.guard import shadows
 from cavendish.readout import choose_curved_probe, choose_probe
 from cavendish.scenes import Pushable, UniformMotion
@@ -24,6 +24,7 @@ from cavendish.studies.controls import Oracle
 from cavendish.studies.sighted import Retold, Sighted, sighted
 from cavendish.training import seeded
 from cavendish.training.optimiser import Optimiser
+from cavendish.training.spread import Spread
 from cavendish.video import Clip, Imagined
 
 SMALL = JepaConfig(latent=6, rollout=4, window=12)
@@ -184,6 +185,50 @@ def test_what_is_read_in_features_is_drawn() -> None:
 def test_a_model_with_pixels_is_left_as_it_is() -> None:
     model = DiffusionConfig(size="pico", patch=8, tubelet=4).build(seeded(0))
     assert sighted(Split(UniformMotion(), picture=Picture(16, 16)), model) is model
+
+
+def test_hidden_blocks_are_filled_in_from_the_rest() -> None:
+    model = MaskedJepaConfig(replace(SMALL, guard=Vicreg())).build(seeded(0))
+    clip, optimiser, hidden = uniform(6), Optimiser(model, "muon", 3e-3), []
+    for step in range(40):
+        loss, figures = model.loss(clip, seeded(0, step))
+        loss.backward()
+        optimiser.step(1.0)
+        hidden.append(figures["hidden"])
+    assert np.mean(hidden[-5:]) < 0.5 * np.mean(hidden[:3])
+
+
+def test_what_is_hidden_is_not_seen() -> None:
+    model, frames = MaskedJepaConfig(SMALL).build(seeded(0)), uniform(3).frames[:, :12]
+    hidden = model.blocks(3, 12, (4, 4), seeded(1))
+    assert torch.equal(hidden.sum((1, 2, 3)), torch.full((3,), 6 * 2 * 2))
+    cover = hidden.repeat_interleave(4, 2).repeat_interleave(4, 3)[..., None]
+    other = torch.where(cover, 255 - frames, frames)
+    with torch.no_grad():
+        assert torch.equal(model.filled(frames, hidden), model.filled(other, hidden))
+        assert not torch.equal(model.embedding.glimpse(frames), model.embedding.glimpse(other))
+
+
+def test_a_masked_embedding_dreams_as_the_one_inside() -> None:
+    model, clip = MaskedJepaConfig(SMALL).build(seeded(0)), uniform(2)
+    assert torch.equal(model.encode(clip), model.embedding.encode(clip))
+    ours, theirs = (one.imagine(clip.first(3), 4, seeded(0)).features for one in (model, model.embedding))
+    assert ours is not None
+    assert theirs is not None
+    assert torch.equal(ours, theirs)
+    assert torch.equal(model.surprise(clip, seeded(0)), model.embedding.surprise(clip, seeded(0)))
+    assert model.training_flops(clip) > model.embedding.training_flops(clip)
+    with pytest.raises(BadInputError, match="share = 1"):
+        MaskedJepaConfig(share=1.0)
+
+
+def test_a_guard_of_whole_batches_is_not_shown_parts_one_after_another() -> None:
+    spread = Spread(parts=2)
+    for config in (SMALL, MaskedJepaConfig(SMALL)):
+        with pytest.raises(BadInputError, match=r"spread.parts = 2 on 1 processes.*expected spread.parts = 1"):
+            spread.laid_out(config.build(seeded(0)))
+    model = replace(SMALL, guard=Vicreg()).build(seeded(0))
+    assert spread.laid_out(model) is model
 
 
 HALVES = """

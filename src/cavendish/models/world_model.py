@@ -44,6 +44,11 @@ class Learner(nn.Module, ABC):
     def training_flops(self, clip: Clip) -> float:
         """Count the floating-point operations of one forward and backward pass (a multiply-add is 2)."""
 
+    @property
+    def judges_batches(self) -> bool:
+        """Tell whether the loss judges a batch as a whole: that of two halves is then no mean of theirs."""
+        return False
+
     def matrices(self) -> list[nn.Parameter]:
         """Return the weight matrices inside blocks, which Muon may make orthogonal; none by default."""
         return []

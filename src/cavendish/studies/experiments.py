@@ -11,6 +11,7 @@ from cavendish.studies.genie_coinrun import GenieCoinRun
 from cavendish.studies.genie_platform import GeniePlatform
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
+from cavendish.studies.orbits import Orbits
 from cavendish.studies.paradigms import Paradigms
 from cavendish.studies.planning import Planning
 from cavendish.studies.scaling import Scaling
@@ -35,6 +36,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     SurpriseStudy(),
     Paradigms(),
     Active(),
+    Orbits(),
 )
 
 

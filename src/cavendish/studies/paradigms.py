@@ -52,7 +52,8 @@ UNIFORM, FALLING = World("uniform motion", UniformMotion()), World("parabola", P
 DISTRACTED = World("uniform motion, two distractors", UniformMotion(), 2)
 LIE = World("falls up (lie detector)", Parabola(gravity=-2.5))
 REST = (World("collision", Collision()), World("orbit", Orbit()), World("occlusion", Occlusion()))
-ALL = (UNIFORM, FALLING, *REST, World("uniform motion, one distractor", UniformMotion(), 1), DISTRACTED)
+ALL = (UNIFORM, FALLING, *REST, DISTRACTED)
+ONE = World("uniform motion, one distractor", UniformMotion(), 1)
 
 
 @final
@@ -113,10 +114,10 @@ class Grid:
 
 
 GRIDS = {
-    "quick": Grid((UNIFORM, DISTRACTED), (FALLING, LIE), QUICK, 3, 32, 48),
-    "laptop": Grid(ALL, (LIE,), LAPTOP, 3, 32, 128),
-    "h100": Grid(ALL, (LIE,), LARGE, 5, 64, 256),
-    "paper": Grid(ALL, (LIE,), PAPER, 5, 128, 512),
+    "quick": Grid((UNIFORM, DISTRACTED), (FALLING, *REST, LIE), QUICK, 3, 32, 48),
+    "laptop": Grid(ALL, (LIE,), LAPTOP, 3, 32, 48),
+    "h100": Grid((*ALL, ONE), (LIE,), LARGE, 5, 64, 256),
+    "paper": Grid((*ALL, ONE), (LIE,), PAPER, 5, 128, 512),
 }
 
 

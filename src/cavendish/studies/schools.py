@@ -21,7 +21,7 @@ from cavendish.training.loop import paced
 SCHOOLS, SLACK = ("diffusion", "genie", "jepa"), 0.02
 Symbols = tuple[int, int, tuple[int, int, int], int, int]  # pixels, patch, widths of the parts, depth, heads
 Taught = tuple[int, float, tuple[int, int, int]]  # clips of a step, decay of the average, steps of each school
-MIXTURE, GUARD = Mixture(leap=0.9, prefix=0.08), Sigreg(weight=0.02)
+MIXTURE, GUARD = Mixture(leap=0.9, prefix=0.08), Sigreg(weight=0.005)
 
 
 @final
@@ -65,14 +65,15 @@ def _three(
         JepaConfig(*abstract, window=20, guard=GUARD),
     )
     batch, ema, steps = taught
-    ways = ((batch // 2, 1e-3), (batch, 3e-3), (batch, 1.5e-3))  # those of the schools' own quick studies, or nearly
+    ways = ((batch // 2, 1e-3), (batch, 3e-3), (batch, 2e-3))  # those of the schools' own quick studies, or nearly
     lessons = (TrainingConfig(n, *way, ema=ema, save_every=250) for n, way in zip(steps, ways, strict=True))
     named: zip[tuple[str, AnyModel, TrainingConfig]] = zip(SCHOOLS, models, lessons, strict=True)
     return tuple(School(*parts) for parts in named)
 
 
-# Steps are the price divided by the operations of a step: 1.5 and 60 TFLOP, 60 and 600 PFLOP for each training.
-QUICK = _three(("pico", 8, 8), (32, 8, (128, 40, 64), 3, 4), ("pico", 4, 6), (16, 0.98, (585, 368, 712)))
-LAPTOP = _three(("nano", 8, 4), (32, 8, (192, 56, 128), 4, 4), ("nano", 4, 8), (32, 0.995, (2878, 2502, 2984)))
+# Steps are the price divided by the operations of a step: 1.5 and 5 TFLOP, 60 and 600 PFLOP for each training.
+SMALL = (("pico", 8, 8), (32, 8, (128, 40, 64), 3, 4), ("pico", 4, 6))
+QUICK = _three(*SMALL, (16, 0.98, (585, 368, 712)))
+LAPTOP = _three(*SMALL, (16, 0.99, (1950, 1227, 2373)))
 LARGE = _three(("S", 8, 4), (64, 8, (256, 96, 384), 8, 8), ("S", 4, 16), (128, 0.999, (11348, 13432, 51473)))
 PAPER = _three(("S", 16, 2), (128, 16, (256, 96, 384), 8, 8), ("S", 8, 16), (256, 0.9995, (23728, 66727, 228901)))

@@ -137,12 +137,10 @@ class StateDreamer:
         frames[:, : len(time)] = context.frames
         return Imagined(frames, None, torch.from_numpy(moving.time).float(), context.world, len(time))
 
-    @torch.no_grad()
     def follow(self, seen: Trajectory, horizon: int) -> Trajectory:
         """Run freely from states."""
-        state, radius = states_of(seen, self.scene.world), torch.from_numpy(seen.radius.mean(1)).float()
-        for _ in range(horizon):
-            state = torch.cat([state, state[:, -1:] + self.net(state, radius)[:, -1:]], 1)
+        radius = torch.from_numpy(seen.radius.mean(1)).float()
+        state = run_on(self.net, states_of(seen, self.scene.world), radius, horizon)
         later = seen.time[-1] + (seen.time[-1] - seen.time[-2]) * np.arange(1, horizon + 1)
         place = _places(state, self.scene.world)
         speed = np.gradient(place, np.concatenate([seen.time, later]), axis=1)
@@ -196,6 +194,16 @@ def practise(
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()
+
+
+@torch.no_grad()
+def run_on(
+    net: Foreteller, state: Float[Tensor, "b t k"], radius: Float[Tensor, "b n"], horizon: int
+) -> Float[Tensor, "b s k"]:
+    """Append what a net foretells, frame by frame."""
+    for _ in range(horizon):
+        state = torch.cat([state, state[:, -1:] + net(state, radius)[:, -1:]], 1)
+    return state
 
 
 def states_of(moving: Trajectory, world: World) -> Float[Tensor, "b t k"]:

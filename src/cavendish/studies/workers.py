@@ -18,6 +18,8 @@ from rich.console import Console
 from cavendish.errors import BadInputError, CavendishError, InterruptedRunError, needs_extra
 from cavendish.studies.experiment import Experiment, in_turn
 
+POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
 
 @final
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Processes:
         if self.count > 1:
             ways = multiprocessing.get_context("spawn")
             threads = max(1, (os.cpu_count() or 1) // self.count)
+            os.environ.update({name: str(threads) for name in POOLS})  # whoever starts reads it as it is imported
             words = (experiment, preset, root, threads)
             team = [ways.Process(target=_work, args=words) for _ in range(self.count)]
             for worker in team:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from cavendish.errors import BadInputError
+from cavendish.models.world_model import Learner
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
@@ -57,6 +58,11 @@ class Spread:
     def laid_out(self, model: Model) -> Model:
         """Return what is trained: the model itself or, with several processes, a copy of which each holds a shard."""
         count = place()[1]
+        if self.parts > count and isinstance(model, Learner) and model.judges_batches:
+            raise BadInputError(
+                f"spread.parts = {self.parts} on {count} processes: the guard of this model judges a batch as a whole, "
+                f"which parts one after another never show it, expected spread.parts = {count}"
+            )
         if count == 1 and not self.recompute:
             return model
         work = copy.deepcopy(model)

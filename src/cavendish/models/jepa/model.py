@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -80,17 +80,24 @@ class Encoder(nn.Module):
         )
         self.name = nn.Linear(width, latent)
 
-    def forward(self, frames: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n k"]:
-        """Embed every frame."""
+    def forward(
+        self, frames: UInt8[Tensor, "n h w c"], hidden: Bool[Tensor, "n y x"] | None = None
+    ) -> Float[Tensor, "n k"]:
+        """Embed every frame, or what is not hidden of it."""
         n, h, w, _ = frames.shape
         p = self.patch
         if h % p or w % p:
             raise BadInputError(f"frames of {h} x {w} px, expected multiples of the patch, {p}")
         cut = frames.view(n, h // p, p, w // p, p, 3).transpose(2, 3).flatten(3)
         seen = self.look(1 - cut / 255)
-        up, right = (_cosines(side // p, frames.device) for side in (h, w))
+        seen = seen if hidden is None else seen.masked_fill(hidden[..., None], 0)
+        return self.name(self.tell(self.pooled(seen).flatten(1)))  # type: ignore[no-any-return]
+
+    def pooled(self, seen: Float[Tensor, "n y x c"]) -> Float[Tensor, "n i j c"]:
+        """Weigh a map against cosines of place."""
+        up, right = (_cosines(side, seen.device) for side in seen.shape[1:3])
         by_row = torch.einsum("nyxc,jx->nyjc", seen, right)
-        return self.name(self.tell(torch.einsum("nyjc,iy->nijc", by_row, up).flatten(1)))  # type: ignore[no-any-return]
+        return torch.einsum("nyjc,iy->nijc", by_row, up)
 
 
 class Predictor(nn.Module):
@@ -137,13 +144,18 @@ class Jepa(WorldModel):
         """Return how many buttons it listens to."""
         return self.config.buttons
 
+    @property
+    def judges_batches(self) -> bool:
+        """Tell whether the guard looks at all embeddings of a step, of all machines, at once."""
+        return isinstance(self.config.guard, Sigreg)
+
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Squared error of free-running predictions, the guard, and inverse dynamics."""
-        frames, actions = self._window(clip, generator)
+        frames, actions = self.window(clip, generator)
         z, buttons = self.glimpse(frames), self._buttons(frames, actions)
         untold = torch.rand(len(z), 1, generator=generator, device=generator.device).to(z.device) < UNTOLD
         told = buttons.masked_fill(untold, self.config.buttons)
-        gap = self._foretold(z, told, self.config.rollout) - self._ahead(self._targets(frames, z))
+        gap = self._foretold(z, told, self.config.rollout) - self._ahead(self.targets(frames, z))
         loss = gap.square().mean() + self.config.guard.loss(z, self.get_buffer("basis"), generator)
         if actions is not None and self.config.buttons:
             answer = self.inverse(torch.cat([z[:, :-1], z[:, 1:]], -1)).flatten(0, 1)
@@ -224,15 +236,18 @@ class Jepa(WorldModel):
 
     def training_flops(self, clip: Clip) -> float:
         """Count three passes through the encoder for every frame and the predictor for every step."""
-        b, t, h, w, _ = clip.frames.shape
-        frames = min(t, self.config.window)
-        look = (
-            sum(p.numel() for p in self.encoder.look.parameters()) * (h // self.config.patch) * (w // self.config.patch)
-        )
-        tell = sum(p.numel() for part in (self.encoder.tell, self.encoder.name) for p in part.parameters())
+        frames = min(clip.frames.shape[1], self.config.window)
         step = sum(p.numel() for p in self.predictor.parameters()) - self.predictor.press.weight.numel()
         steps = max(frames - self.config.history - self.config.rollout + 1, 0) * self.config.rollout
-        return 6.0 * b * (frames * (look + tell) + steps * step)
+        return self.looking_flops(clip) + 6.0 * len(clip.frames) * steps * step
+
+    def looking_flops(self, clip: Clip) -> float:
+        """Count three passes through the encoder."""
+        b, t, h, w, _ = clip.frames.shape
+        cells = (h // self.config.patch) * (w // self.config.patch)
+        look = sum(p.numel() for p in self.encoder.look.parameters()) * cells
+        tell = sum(p.numel() for part in (self.encoder.tell, self.encoder.name) for p in part.parameters())
+        return 6.0 * b * min(t, self.config.window) * (look + tell)
 
     def _lead(self, z: Float[Tensor, "b t k"]) -> Float[Tensor, "b s k"]:
         """Repeat the first vector in front, where nothing was seen before."""
@@ -251,7 +266,7 @@ class Jepa(WorldModel):
         """Return what followed every start of `rolled`."""
         return z[:, self.config.history :].unfold(1, self.config.rollout, 1).transpose(2, 3)
 
-    def _window(self, clip: Clip, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    def window(self, clip: Clip, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Cut the same stretch out of every clip of a batch."""
         count, needed = clip.frames.shape[1], self.config.history + self.config.rollout
         if count < needed:
@@ -272,7 +287,7 @@ class Jepa(WorldModel):
             )
         return actions[..., 0].long().to(like.device)
 
-    def _targets(self, frames: Tensor, z: Float[Tensor, "b t k"]) -> Float[Tensor, "b t k"]:
+    def targets(self, frames: Tensor, z: Float[Tensor, "b t k"]) -> Float[Tensor, "b t k"]:
         """Return what predictions should meet: z itself, or what the slow teacher sees."""
         if not isinstance(self.config.guard, Teacher):
             return z
