@@ -49,6 +49,7 @@ CONFIG = GenieConfig(
 SPLIT = Split(Pushable(), picture=Picture(32, 32))
 VARIANTS = {
     "space": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="space")),
+    "drawn": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="drawn")),
     "space-time": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="space-time")),
     "codebook": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, levels=(64,))),
     "symbols": replace(CONFIG, actions=replace(CONFIG.actions, sees="symbols")),
