@@ -159,7 +159,7 @@ def test_a_wrong_term_that_came_first_is_left_again() -> None:
 
 
 def test_a_law_is_found_in_the_same_way_twice() -> None:
-    tracks = jittered(truth_of(DragFall(), count=8), 0.01)
+    tracks = jittered(truth_of(DragFall()), 0.01)
     assert repr(discover(DragFall(), tracks)) == repr(discover(DragFall(), tracks))  # a NaN is not equal to itself
 
 
