@@ -292,5 +292,6 @@ def place_rolling(world: World, radius: Metres, speed: float, rng: np.random.Gen
 
 
 def _draw(intervals: Intervals, rng: np.random.Generator) -> float:
-    low, high = intervals[int(rng.integers(len(intervals)))]
-    return float(rng.uniform(low, high))
+    # What rng.integers(1) and rng.uniform(low, high) would give, bit for bit, at a fifth of the time: grids draw often.
+    low, high = intervals[int(rng.integers(len(intervals))) if len(intervals) > 1 else 0]
+    return float(low + (high - low) * rng.random())
