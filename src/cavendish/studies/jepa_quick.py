@@ -56,7 +56,7 @@ class JepaQuick(Experiment):
     question: ClassVar = "does prediction in abstract space learn to move a ball, without collapse?"
 
     def presets(self) -> dict[str, tuple[Cell, ...]]:
-        """Train on one world after the other, with three seeds where that takes 20 minutes of one core."""
+        """Train on one world after the other; a larger machine takes longer and three seeds."""
         longer = TrainingConfig(steps=12_000, batch=32, rate=1.5e-3)
         return {"quick": _cells(QUICK, PUSHED, 1), "laptop": _cells(longer, longer, 3)}
 
@@ -97,12 +97,11 @@ class JepaQuick(Experiment):
 
 
 def _cells(free: TrainingConfig, pushed: TrainingConfig, seeds: int) -> tuple[Cell, ...]:
-    """Let the free ball have three seeds, and the pushed one so many."""
     made: list[Cell] = []
-    for scene, model, training, count in ((UniformMotion(), FREE, free, 3), (Pushable(), TOLD, pushed, seeds)):
+    for scene, model, training in ((UniformMotion(), FREE, free), (Pushable(), TOLD, pushed)):
         data, name = Split(scene, size=3_000_000, picture=Picture(32, 32)), scene.name()
         study = Study(f"jepa-{name.split('-')[0]}", data, model, training, Weighing(("interpolation",)))
-        made += [Cell(name, replace(study, seed=seed)) for seed in range(count)]
+        made += [Cell(name, replace(study, seed=seed)) for seed in range(seeds)]
     return tuple(made)
 
 

@@ -60,7 +60,7 @@ class Orbits(Experiment):
 
     def presets(self) -> dict[str, tuple[Trial, ...]]:
         """Vary the window alone."""
-        return {"quick": _grid(3, 1500), "laptop": _grid(5, 6000)}
+        return {"quick": _grid(3, 1000), "laptop": _grid(5, 6000)}
 
     def attempt(self, trial: Trial) -> Row:
         """Teach, run freely, and ask for the force in both ways."""
