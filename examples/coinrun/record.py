@@ -63,9 +63,9 @@ def asked() -> argparse.Namespace:
 
 def write(stem: Path, frames: list[np.ndarray], buttons: list[int], crf: int) -> None:
     """Write one film and its buttons."""
-    np.save(stem.with_suffix(".npy"), np.array(buttons, np.int64))
     codec, pixels, quality = ("libx264rgb", "rgb24", "qp") if crf == 0 else ("libx264", "yuv444p", "crf")
-    with av.open(str(stem.with_suffix(".mp4")), "w") as container:
+    private = stem.with_suffix(".part")  # a film that is cut short by an interruption must not look like a film
+    with av.open(str(private), "w", format="mp4") as container:
         stream = container.add_stream(codec, rate=Fraction(RATE))
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
@@ -73,6 +73,8 @@ def write(stem: Path, frames: list[np.ndarray], buttons: list[int], crf: int) ->
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
+    np.save(stem.with_suffix(".npy"), np.array(buttons, np.int64))
+    private.rename(stem.with_suffix(".mp4"))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ patch   a patch is read by itself and painted with a look at its neighbours: a p
 drawn   read as with `patch`, painted with attention within the frame.
 space   attention within a frame on both sides (ViT). space-time  the same, and back in time (ST-ViViT, the paper's).
 Loss: squared error; pixels that differ between the chosen frames of a clip weigh `moving` times more. Where hardly
-anything moves, 15 is too little: the still scene is learnt and the bat is never painted (docs/log.md).
+anything moves it takes more than the usual 15, and a learnt codebook, or the still scene is all that is learnt
+(docs/log.md).
 """
 
 import math
