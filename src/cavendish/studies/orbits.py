@@ -88,7 +88,7 @@ class Orbits(Experiment):
 def _grid(seeds: int, steps: int) -> tuple[Trial, ...]:
     pupils = {name: StatePupil("transformer", window=window, steps=steps) for name, window in WINDOWS.items()}
     pupils["fresh"] = StatePupil("transformer", steps=1)
-    taught_ones = [Trial(f"orbits{AT}{name}", Orbiting(who, n)) for name, who in pupils.items() for n in range(seeds)]
+    taught_ones = [Trial(f"orbits{AT}{name}", Orbiting(who, n)) for n in range(seeds) for name, who in pupils.items()]
     return (*taught_ones, Trial(f"orbits{AT}truth", Orbiting(None, 0)))
 
 
