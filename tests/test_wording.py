@@ -15,6 +15,7 @@ from cavendish.models import DiffusionConfig
 from cavendish.models.diffusion import Mixture, Wording, prompts
 from cavendish.models.diffusion.packing import together
 from cavendish.models.diffusion.wording import encoder
+from cavendish.models.world_model import parameters_from
 from cavendish.scenes import UniformMotion
 from cavendish.training import seeded
 
@@ -30,9 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("encoder")
     (place / "vocab.txt").write_text("\n".join(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS)))
     BertTokenizerFast(str(place / "vocab.txt")).save_pretrained(place)
-    torch.manual_seed(0)
     shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    BertModel(BertConfig(vocab_size=5 + len(WORDS), **shape)).save_pretrained(place)
+    with parameters_from(seeded(0)):
+        BertModel(BertConfig(vocab_size=5 + len(WORDS), **shape)).save_pretrained(place)
     return place
 
 

@@ -88,7 +88,7 @@ class Arcade:
             film, over = [], False
             buttons = rng.integers(game.action_space.n, size=self.length)  # type: ignore[attr-defined]
             for button in buttons:
-                film.append(self._small(frame))
+                film.append(square(frame, self.side))
                 frame, _, over, _, _ = game.step(int(button))
                 if over:
                     break
@@ -98,5 +98,7 @@ class Arcade:
         game.close()
         return np.stack(films), np.stack(pressed)
 
-    def _small(self, frame: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "s s c"]:
-        return np.asarray(Image.fromarray(frame).resize((self.side, self.side), Image.Resampling.BOX))
+
+def square(frame: UInt8[np.ndarray, "h w c"], side: int) -> UInt8[np.ndarray, "s s c"]:
+    """Average a frame down to a square of `side` pixels."""
+    return np.asarray(Image.fromarray(frame).resize((side, side), Image.Resampling.BOX))

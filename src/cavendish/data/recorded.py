@@ -18,9 +18,9 @@ from typing import final
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
-from PIL import Image
 from torch import Tensor
 
+from cavendish.data.arcade import square
 from cavendish.data.decoding import Decoder
 from cavendish.data.media import clips_in
 from cavendish.data.split import Split
@@ -88,10 +88,9 @@ class Recording:
             return [decoder.read(path).frames for path in paths]
 
     def _small(self, film: UInt8[np.ndarray, "t h w c"]) -> UInt8[np.ndarray, "t s s c"]:
-        side = (self.side, self.side)
-        if film.shape[1:3] == side:
+        if film.shape[1:3] == (self.side, self.side):
             return film
-        return np.stack([np.asarray(Image.fromarray(frame).resize(side, Image.Resampling.BOX)) for frame in film])
+        return np.stack([square(frame, self.side) for frame in film])
 
 
 def _buttons(paths: Sequence[Path], films: Sequence[UInt8[np.ndarray, "_ _ _ c"]]) -> Int[Tensor, " n"] | None:

@@ -121,14 +121,15 @@ class Rim(NamedTuple):
 
 
 def rims(drawing: Drawing, canvas: Canvas) -> list[list[Rim]]:
-    """Return the rim of every round body, and behind it that of its hole, if it has one."""
-    ring = drawing.shape == Shape.RING
+    """Return the rim of every round body, and behind it that of its hole, if it has one; polygons have none."""
+    ring, straight = drawing.shape == Shape.RING, (drawing.shape == Shape.POLYGON) & (drawing.outline is not None)
     wide, high = drawing.world.width / canvas.width, drawing.world.height / canvas.height
     radius = np.nan_to_num(drawing.extent * np.where(ring, RIM, 1.0)).reshape(-1, len(ring)) / wide
     place, size = canvas.pixels(drawing, drawing.centre, 2), canvas.tensor(radius)
+    parts = (((), (1.0,), (1.0, RING_HOLE))[count] for count in np.where(straight, 0, 1 + ring))
     return [
-        [Rim.of(place[:, n], size[:, n] * part, high / wide, canvas) for part in ((1.0, RING_HOLE) if r else (1.0,))]
-        for n, r in enumerate(ring)
+        [Rim.of(place[:, n], size[:, n] * part, high / wide, canvas) for part in circles]
+        for n, circles in enumerate(parts)
     ]
 
 

@@ -14,7 +14,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 from typing import Literal, final
 
@@ -113,8 +112,8 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
         rewind(log, stage.name, start)
     model.train()
     clock, last, flops = time.perf_counter(), start, 0.0
-    feed = _feed(run, config.batch, start, _device(model))
-    clips = next(feed)
+    feed = _feed(run, start, _device(model))
+    clips = next(feed, ())  # a stage that is done sees none
     for step in range(start, config.steps):
         losses: float = 0.0
         figures: list[dict[str, float]] = []
@@ -125,7 +124,7 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
             figures.append(figure)
             flops += sum(map(model.training_flops, clips))
-            clips = next(feed)  # drawn while an accelerator still computes
+            clips = next(feed, ())  # drawn while an accelerator still computes
             losses += loss.item()
         norm_value = whole(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)).item()
         loss_value, asked = summed(losses / run.spread.parts, float(run.stop.signal is not None))
@@ -156,9 +155,10 @@ def _train_stage(stage: Stage, number: int, run: Run, peak: float) -> None:
     stage.module.eval()
 
 
-def _feed(run: Run, batch: int, start: int, device: torch.device) -> Iterator[tuple[Clip, ...]]:
+def _feed(run: Run, start: int, device: torch.device) -> Iterator[tuple[Clip, ...]]:
     """Make what every part of every step sees, one after the other."""
-    for step in count(start):
+    batch = run.config.batch
+    for step in range(start, run.config.steps):
         for part in run.spread.mine(batch):
             yield _batch(run.split, step * run.spread.parts + part, batch // run.spread.parts, device)
 
