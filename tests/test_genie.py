@@ -57,6 +57,7 @@ VARIANTS = {
     "additive": replace(CONFIG, dynamics=replace(CONFIG.dynamics, injection="additive")),
     "two steps": replace(CONFIG, dynamics=replace(CONFIG.dynamics, steps=2)),
     "alone": replace(CONFIG, dynamics=replace(CONFIG.dynamics, shape=replace(SMALL, window=1))),
+    "unweighed": replace(CONFIG, dynamics=replace(CONFIG.dynamics, unweighed=True)),
 }
 
 
@@ -105,14 +106,34 @@ def test_a_patch_whose_symbol_stays_keeps_its_pixels() -> None:
     assert torch.equal(made, clip.frames[:, 0])
 
 
-def test_play_and_training_guess_by_the_same_forward_pass() -> None:
-    world, clip = shaken(), films(2, 5)
+@pytest.mark.parametrize("kind", ["plain", "unweighed"])
+def test_play_and_training_guess_by_the_same_forward_pass(kind: str) -> None:
+    world, clip = shaken(VARIANTS.get(kind, CONFIG)), films(2, 5)
     guessed, symbols = world.guess(clip)
     told = world.infer(clip)
     for k in range(1, 5):
         past = [part.of(slice(-1, None)) for part in world.dynamics.past(symbols[:, :k], told[:, : k - 1])]
         alone = world.dynamics.uncover(symbols[:, k - 1 : k], told[:, k - 1 : k], past, 0.0, seeded(0))
         assert torch.equal(alone[:, 0], guessed[:, k - 1])
+
+
+def test_a_change_that_weighs_more_in_the_loss_is_not_believed_likelier_at_play() -> None:
+    true, before = torch.tensor([0.9, 0.08, 0.02]), torch.tensor(0)  # the first symbol stays as it was
+    dynamics = replace(CONFIG.dynamics, moving=50.0, unweighed=True)
+    weight = torch.tensor([1.0, dynamics.moving, dynamics.moving])
+    scores = torch.zeros(3, requires_grad=True)
+    learner = torch.optim.LBFGS([scores], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        learner.zero_grad()
+        found = -(true * weight * scores.log_softmax(-1)).sum()
+        found.backward()  # type: ignore[no-untyped-call]
+        return found
+
+    learner.step(loss)  # type: ignore[no-untyped-call]
+    assert int(scores.argmax()) == 1  # what the loss alone would play
+    believed = shaken(replace(CONFIG, dynamics=dynamics)).dynamics.chances(scores.detach(), before)
+    assert torch.allclose(believed.softmax(-1), true, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", list(VARIANTS))
@@ -227,6 +248,7 @@ def test_a_collapsed_codebook_comes_to_life_again() -> None:
         ({"actions": LatentActionConfig(known=0)}, "known = 0 frames"),
         ({"dynamics": DynamicsConfig(Shape(30, 1, 4, 2))}, "divisible by heads"),
         ({"dynamics": DynamicsConfig(SMALL, steps=0)}, "at least 1 step"),
+        ({"dynamics": DynamicsConfig(SMALL, moving=0.0)}, "dynamics.moving = 0"),
     ],
 )
 def test_a_world_that_cannot_be_is_refused(change: dict[str, object], named: str) -> None:

@@ -6,6 +6,8 @@ which is what happens at play, where the clean copy is kept from key press to ke
 of the frames and U(0.5, 1) for the rest. Loss: cross-entropy of hidden symbols, `moving` times as heavy where a symbol
 differs from the one before. Each place also sees the symbol that was there before and may answer "the same" by a
 learnt bias; and a symbol is scored by its digits besides, so that likeness of symbols carries over.
+A loss with weights is least at scores log p(v) + log w(v), w = `moving` where v differs from the symbol before. At play
+they may be taken back (`unweighed`): with w = 50 a change would else be guessed wherever it has one chance in 50.
 The action of a frame is the one that led to it; the first frame has none. It is a token of the frame and is added again
 in every block (`token`), or is only added to what enters (`additive`, as in the paper).
 """
@@ -43,6 +45,7 @@ class DynamicsConfig:
     temperature: float = 0.0  # of imagination; 0 takes the likeliest symbol
     pace: Pace = PACE
     moving: float = field(default=5.0, metadata=LATER)  # weight of a symbol that changes
+    unweighed: bool = field(default=False, metadata=LATER)  # is that weight taken back when frames are imagined?
 
 
 @final
@@ -97,6 +100,11 @@ class Dynamics(Learner):
         """Score every symbol at every place."""
         scores = self.head(x) + self.by_digit(x) @ self.digits.T
         return scores.scatter_add(-1, before[..., None], self.same(x))  # type: ignore[no-any-return]
+
+    def chances(self, scores: Float[Tensor, "*b v"], before: Int[Tensor, "*b"]) -> Float[Tensor, "*b v"]:
+        """Return the scores that are believed at play: without the weight of the loss, if so configured."""
+        owed = math.log(self.config.moving) if self.config.unweighed else 0.0
+        return scores.scatter_add(-1, before[..., None], torch.full_like(scores[..., :1], owed))
 
     def past(self, symbols: Int[Tensor, "b t n"], action: Int[Tensor, "b s"]) -> list[Past]:
         """Return the past of every frame of a clip and of the frame that will follow it; s = t - 1 actions."""
@@ -154,7 +162,7 @@ class Dynamics(Learner):
         now = torch.full_like(before, self.hidden)
         order = torch.rand(before.shape, generator=generator, device=before.device).argsort(-1).argsort(-1)
         for step in range(self.config.steps):
-            scores = self.logits(self.forward(now, before, action, past)[0], before)
+            scores = self.chances(self.logits(self.forward(now, before, action, past)[0], before), before)
             found = _drawn(scores, temperature, generator)
             left = math.floor(before.shape[-1] * math.cos(math.pi / 2 * (step + 1) / self.config.steps) + 1e-9)
             now = torch.where((now == self.hidden) & (order >= left), found, now)

@@ -54,6 +54,8 @@ class GenieConfig:
                 )
         if min(self.dynamics.steps, self.dynamics.frames - 1) < 1:
             raise BadInputError("dynamics need at least 1 step, and 2 frames in a window")
+        if self.dynamics.moving <= 0:
+            raise BadInputError(f"dynamics.moving = {self.dynamics.moving:g}, expected a weight above 0")
 
     def build(self, generator: torch.Generator) -> "Genie":
         """Make the model with fresh parameters drawn from the generator."""
@@ -185,7 +187,8 @@ class Genie(WorldModel, PlayedWorld[Memory]):
         return actions
 
     def _scores(self, symbols: Int[Tensor, "b t n"], action: Int[Tensor, "b s"]) -> Float[Tensor, "b s n v"]:
-        return self.dynamics.guesses(symbols, action, torch.zeros_like(symbols[:, 1:], dtype=torch.bool))
+        scores = self.dynamics.guesses(symbols, action, torch.zeros_like(symbols[:, 1:], dtype=torch.bool))
+        return self.dynamics.chances(scores, symbols[:, :-1])
 
     def _begun(self, frames: UInt8[Tensor, "b t h w c"]) -> Memory:
         symbols, action = self.dynamics.told_by_neighbours(frames[:, -REMEMBERED:])
