@@ -21,7 +21,19 @@ from cavendish.studies.study import Study, Weighing
 from cavendish.training import TrainingConfig
 
 EXAM_CLIPS = 128  # per question
-MIXTURE = Mixture(leap=0.36, prefix=0.0, context=4, cap=2.0, subset=0.42, whole=0.22, masked=0.05, silent=0.0, bare=0.4)
+MIXTURE = Mixture(
+    leap=0.52,
+    prefix=0.0,
+    context=4,
+    cap=2.0,
+    subset=0.3,
+    whole=0.18,
+    masked=0.08,
+    silent=0.0,
+    bare=0.3,
+    ends=0.4,
+    holes=0.5,
+)
 
 
 def blend(side: int) -> Blend:
@@ -73,7 +85,7 @@ class SoraFeatures(Experiment):
     def presets(self) -> dict[str, tuple[Cell, ...]]:
         """Give the sizes from two cores to a large accelerator."""
         return {
-            "quick": _cells("pico", TrainingConfig(9000, 16, 1.5e-3, ema=0.998, save_every=250)),
+            "quick": _cells("pico", TrainingConfig(18_000, 16, 1.5e-3, ema=0.998, save_every=250)),
             "laptop": _cells("nano", TrainingConfig(12_000, 32, 1.5e-3, ema=0.998, save_every=500)),
             "h100": _cells("S", TrainingConfig(30_000, 256, 1e-3, ema=0.9995, save_every=1000), 64),
             "paper": _cells("B", TrainingConfig(200_000, 512, 5e-4, ema=0.9999, save_every=2000), 128),

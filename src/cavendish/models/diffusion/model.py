@@ -19,7 +19,7 @@ from cavendish.models.diffusion.compression import Compression, CompressionConfi
 from cavendish.models.diffusion.flow import Straight
 from cavendish.models.diffusion.jumps import Jumps
 from cavendish.models.diffusion.network import SIZES, Denoiser
-from cavendish.models.diffusion.objective import Mixture, frame_errors, noised
+from cavendish.models.diffusion.objective import Mixture, frame_errors, noised, shown
 from cavendish.models.diffusion.packing import Parting, together
 from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, extend
 from cavendish.models.diffusion.sampler import Answer, Path, Sampling, guided, walk
@@ -39,7 +39,6 @@ from cavendish.video import Clip, Imagined
 
 FEW_CLIPS = Pace(steps=1.4, batch=0.25)  # of a codec: every frame is a lesson, so few clips at a time are enough
 Question = Callable[[Answer, Tokens, Tokens, torch.Generator], tuple[Tokens, Tokens]]
-SEEN = 0.25  # share of patches that a masked clip shows
 
 
 @final
@@ -101,9 +100,8 @@ class Diffusion(WorldModel):
         mixture = self.config.mixture
         clean = together([self._asked(clip, generator) for clip in clips])
         if mixture.masked and bool(torch.rand((), generator=generator, device=generator.device) < mixture.masked):
-            seen = torch.rand(len(clean.patch), generator=generator, device=generator.device) < SEEN
             hidden = replace(clean, level=torch.zeros_like(clean.level))
-            clean = Parting.of(hidden, seen).parted(hidden)
+            clean = Parting.of(hidden, shown(hidden, mixture, generator)).parted(hidden)
         z, target = question(self._answer, clean, noised(clean, generator, mixture.flow), generator)
         error = frame_errors(self._answer(z), target)
         by_row = rowwise(lambda part: part.mean(1, keepdim=True), clean.runs(0), (error,))

@@ -5,13 +5,15 @@ Loss:  mean over frames of  w(level) |x_hat - x|^2,  on a straight line w = min(
 frames: the velocity loss of flow matching, capped, since in short runs on deterministic clips the uncapped weight
 spends the gradient on frames that are almost clean already (docs/log.md).
 The mixture of levels per frame buys the abilities (diffusion forcing, Chen et al. 2024):
-    leap         a clean prefix, pure noise after it: what the first step of every imagination meets
+    leap         a clean prefix, pure noise after it: what the first step of every imagination meets; in a share
+                 `ends` of them a clean suffix instead, or both
     prefix       a clean prefix, one shared level after it
     independent  a level of its own for every frame
 and, where a study asks for every way of prompting,
     subset       a clean beginning, end, both, single frame or scattered frames; one level or pure noise elsewhere
     whole        one level for all frames, half of the time pure noise
-    masked       (whole batches) most patches hidden, the rest clean: a masked autoencoder
+    masked       (whole batches) most patches hidden, the rest clean: a masked autoencoder; in a share `holes` of them
+                 a box in space and time is hidden, and what is around it clean
     bare         (of clips with captions) nothing given but the caption: pure noise everywhere
     silent       captions left out, so that guidance has something to compare with
 In some `subset` clips what would be given is noise instead: who has met a lost past can be guided by a kept one.
@@ -30,6 +32,7 @@ from cavendish.errors import BadInputError
 from cavendish.models.diffusion.flow import AnyFlow, Straight
 from cavendish.models.diffusion.tokens import Tokens, rowwise
 
+SEEN = 0.25  # share of patches that a masked clip shows
 FORGOTTEN = 0.15  # share of `subset` clips whose given frames are lost
 
 
@@ -50,16 +53,19 @@ class Mixture:
     flow: AnyFlow = field(default=Straight(), metadata=LATER)
     jumps: float = field(default=0.0, metadata=LATER)  # a second stage that makes few steps enough: share of the steps
     bare: float = field(default=0.0, metadata=LATER)  # of captioned clips
+    ends: float = field(default=0.0, metadata=LATER)  # of leaps
+    holes: float = field(default=0.0, metadata=LATER)  # of masked batches
 
     def __post_init__(self) -> None:
         """Refuse shares that do not add up."""
         if not 0.0 <= self.jumps <= 10.0 or (self.jumps and not isinstance(self.flow, Straight)):
             raise BadInputError(f"mixture.jumps = {self.jumps}, expected 0 to 10, and a straight flow")
-        shares, parts = (self.leap, self.prefix, self.subset, self.whole), (self.masked, self.silent, self.bare)
+        shares = (self.leap, self.prefix, self.subset, self.whole)
+        parts = (self.masked, self.silent, self.bare, self.ends, self.holes)
         if min(*shares, *parts) < 0 or max(sum(shares) - 1e-9, *parts) > 1:
             raise BadInputError(
                 f"mixture: shares leap {self.leap}, prefix {self.prefix}, subset {self.subset}, whole {self.whole}, "
-                f"masked {self.masked}, silent {self.silent}, bare {self.bare}: "
+                f"masked {self.masked}, silent {self.silent}, bare {self.bare}, ends {self.ends}, holes {self.holes}: "
                 "expected 0 or more, the first four at most 1 together"
             )
 
@@ -72,6 +78,9 @@ class Mixture:
         question = torch.rand(clips, 1, generator=generator, device=device)
         shared = torch.where(question < self.leap, torch.zeros_like(shared), shared)
         shared[:, : self.context] = 1.0
+        if self.ends:
+            way = torch.rand(clips, 1, generator=generator, device=device) / self.ends
+            shared = torch.where((way < 1) & (question < self.leap), self._ended(clips, frames, way), shared)
         levels = torch.where(question < self.leap + self.prefix, shared, independent)
         if self.subset + self.whole == 0.0:
             return levels
@@ -81,6 +90,12 @@ class Mixture:
         told = torch.where(given, torch.where(lost, 0.0, 1.0), one)
         levels = torch.where(question >= 1 - self.subset - self.whole, one.expand_as(levels), levels)
         return torch.where(question >= 1 - self.subset, told, levels)
+
+    def _ended(self, clips: int, frames: int, way: Float[Tensor, "b 1"]) -> Float[Tensor, "b t"]:
+        """Give the last frames, and in half of the clips the first ones too if some are left between."""
+        at = torch.arange(frames, device=way.device).expand(clips, -1)
+        both = (way < 0.5) & (frames > 2 * self.context)
+        return ((at >= frames - self.context) | (both & (at < self.context))).float()
 
     def weight(self, level: Float[Tensor, "*row tubelet"]) -> Float[Tensor, "*row tubelet"]:
         """Return the loss weight of every frame; clean frames were given, so they teach nothing."""
@@ -101,6 +116,23 @@ def _subsets(clips: int, frames: int, generator: torch.Generator) -> Bool[Tensor
         [before, after, before | after, (at == first) & (frames > 1), (scattered < share) & (at != last)]
     )
     return given.gather(0, kind[None].expand(1, clips, frames))[0]
+
+
+def shown(tokens: Tokens, mixture: Mixture, generator: torch.Generator) -> Bool[Tensor, " m"]:
+    """Draw which patches of a masked batch are given: a few scattered ones, or all around a box in every clip."""
+    device, place = generator.device, tokens.without_registers(tokens.place)
+    if not mixture.holes or bool(torch.rand((), generator=generator, device=device) >= mixture.holes):
+        return torch.rand(len(place), generator=generator, device=device) < SEEN
+    rows = iter(tokens.row_patches)
+    count = torch.tensor([sum(next(rows) for _ in range(clip)) for clip in tokens.clip_rows], device=device)
+    two = (torch.rand(len(count), 2, generator=generator, device=device) * count[:, None]).long()
+    corners = place[two + (count.cumsum(0) - count)[:, None]]
+    through = torch.rand(len(count), 3, generator=generator, device=device) < 0.5  # sides that know no end
+    low, high = (
+        torch.where(through, end, found) for end, found in ((-torch.inf, corners.amin(1)), (torch.inf, corners.amax(1)))
+    )
+    low, high = (side.repeat_interleave(count, 0) for side in (low, high))
+    return ~((place >= low) & (place <= high)).all(1)
 
 
 def noised(tokens: Tokens, generator: torch.Generator, flow: AnyFlow | None = None) -> Tokens:
