@@ -16,9 +16,8 @@ from cavendish.models import GenieConfig
 from cavendish.models.genie import DynamicsConfig, LatentActionConfig, TokenizerConfig
 from cavendish.models.genie.transformer import Shape
 from cavendish.scenes import Platform
-from cavendish.studies import Study, genie_ale, genie_cloning, genie_platform
+from cavendish.studies import Study, genie_ale, genie_cloning, genie_platform, genie_quick
 from cavendish.studies.cloning import clone, dictionary, drawing, film, played, translated
-from cavendish.studies.controls import reader_of
 from cavendish.studies.genie_ablations import GenieLamInput
 from cavendish.studies.run import learn, open_run
 from cavendish.studies.study import Weighing
@@ -100,7 +99,7 @@ def test_a_game_cannot_be_weighed_as_a_scene() -> None:
 def test_the_platform_is_asked_where_every_button_leads_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(genie_platform, "TRIALS", 6)
     split = Split(SCENE, size=60, seed=5, picture=Picture(32, 32))
-    starts, truth = genie_platform._apart(split, SCENE, reader_of(split))
+    starts, truth = genie_platform._apart(split, SCENE)
     assert len(starts.frames) == 6
     assert (likened(truth.moved, truth).outcome == np.arange(4)[:, None]).all()
     obeyed = {score.name: score.value for score in obedience(likened(truth.moved[[3, 2, 1, 0]], truth), SCENE.controls)}
@@ -110,8 +109,8 @@ def test_the_platform_is_asked_where_every_button_leads_elsewhere(monkeypatch: p
 
 @pytest.mark.slow
 def test_every_question_about_the_platform_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("CLIPS", 4), ("TRIALS", 4), ("LONG", 4)):
-        monkeypatch.setattr(genie_platform, name, value)
+    for module, name in ((genie_quick, "CLIPS"), (genie_platform, "TRIALS"), (genie_platform, "LONG")):
+        monkeypatch.setattr(module, name, 4)
     walk = replace(genie_platform.STUDY, data=Split(SCENE, size=100, picture=Picture(32, 32)), model=WALK)
     scores = {score.name: score for score in genie_platform.GeniePlatform().ask(walk, WALK.build(seeded(0)))}
     assert scores["outcomes that some pad reaches"].value == 1.0  # an untrained world does the same whatever is pressed

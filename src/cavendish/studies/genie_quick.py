@@ -6,6 +6,7 @@ code in use, purity 0.85, delta-4 PSNR 3 dB, changed-token accuracy 0.6, and eve
 trials. A world that asks for history or more codes (the platform: gravity takes codes) is no part of this one.
 """
 
+from dataclasses import replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -14,6 +15,8 @@ import torch
 from cavendish.data import Split
 from cavendish.errors import BadInputError
 from cavendish.measure.playing import (
+    OUTCOMES,
+    Pressed,
     Steered,
     alignment,
     foresight,
@@ -31,6 +34,7 @@ from cavendish.studies.controls import reader_of
 from cavendish.studies.experiment import Cell, Experiment
 from cavendish.studies.study import Study
 from cavendish.training import seeded
+from cavendish.video import Clip
 
 CLIPS, FRAMES, KNOWN = 64, 16, 4
 TRIALS, HOLD, LONG = 200, 2, 64  # starts, and frames for which a pad is held or any pads are pressed
@@ -54,20 +58,37 @@ class GenieQuick(Experiment):
 
 
 def ask(study: Study, model: WorldModel, trials: int = TRIALS) -> tuple[Score, ...]:
-    """Put every question about a played world to one, on fresh clips and starts."""
-    if not isinstance(model, Steered):
-        raise BadInputError(f"{study.name}: a {type(model).__name__} has no latent actions to press")
+    """Put every question about a pushed ball to a played world, on fresh clips and starts."""
     data = study.data.lead
-    clip = Split(data.scene, data.region, CLIPS, FRESH, data.picture).clips(np.arange(CLIPS))
     starts = start_images(Split(data.scene, data.region, 100 * trials, FRESH + 1, data.picture), trials, HOLD)
     assert isinstance(data.scene, Playable)
     assert starts.trajectory is not None
     truth = true_presses(data.scene, starts.trajectory, HOLD)
-    reader, codes = reader_of(data), model.infer(clip)
-    usual = codes.flatten()[torch.randint(codes.numel(), (CLIPS, LONG), generator=seeded(FRESH, 1))]
+    return answers(study, model, starts, truth, OUTCOMES, (fresh(study), LONG))
+
+
+def fresh(study: Study) -> Clip:
+    """Film clips that no training saw."""
+    return replace(study.data.lead, size=CLIPS, seed=FRESH).clips(np.arange(CLIPS))
+
+
+def answers(
+    study: Study,
+    model: WorldModel,
+    starts: Clip,
+    truth: Pressed,
+    outcomes: tuple[str, ...],
+    lasting: tuple[Clip, int],
+) -> tuple[Score, ...]:
+    """Align and foresee on fresh clips, hold every pad from the starts, and press any pads for long."""
+    if not isinstance(model, Steered):
+        raise BadInputError(f"{study.name}: a {type(model).__name__} has no latent actions to press")
+    clip, reader, (begun, presses) = fresh(study), reader_of(study.data.lead), lasting
+    codes, shape = model.infer(clip), (len(begun.frames), presses)
+    usual = codes.flatten()[torch.randint(codes.numel(), shape, generator=seeded(FRESH, 1))]
     return (
         *alignment(model, clip),
         *foresight(model, clip.first(FRAMES), KNOWN, seeded(FRESH, 2)),
-        *obedience(press_all(model, starts, truth, reader, HOLD, seeded(FRESH, 3))),
-        *persistence(model, clip, reader, usual, seeded(FRESH, 4)),
+        *obedience(press_all(model, starts, truth, reader, HOLD, seeded(FRESH, 3)), outcomes),
+        *persistence(model, begun, reader, usual, seeded(FRESH, 4)),
     )

@@ -5,7 +5,7 @@
 The decoder cannot see x_{t+1} and answers with the change alone, from a head that starts at zero: nothing is won by
 painting the background, and ignoring the code costs the whole change (Bruce et al. 2024, section 2.1; Schmidt & Jiang
 2024, LAPO). Both look at a square around the change only, and a transition without change teaches nothing; changed
-values weigh `MOVING` times as much. How much history the decoder knows decides what a code has to say. With x_t alone,
+values weigh `moving` times more. How much history the decoder knows decides what a code has to say. With x_t alone,
 codes are spent on what goes on by itself (a ball that rolls out); with x_{t-1} besides, they come to mean "go on" and
 "turn" where buttons are held (docs/log.md). What was really pressed, where it is known, is looked at for the log and
 for nothing else.
@@ -26,7 +26,7 @@ from cavendish.models.world_model import Learner, Pace
 from cavendish.video import Clip
 
 CELL = 4  # px, of pixels read together
-MOVING, CHANGE = 15.0, 8 / 255
+CHANGE = 8 / 255
 LEAST = 0.25  # of its fair share: a code that is chosen less begins anew
 CHOSEN = 8  # transitions of a clip in one step
 PACE = Pace(steps=0.45)
@@ -43,6 +43,7 @@ class LatentActionConfig:
     crop: int = 32  # px, of the square around a change
     pace: Pace = PACE
     known: int = field(default=1, metadata=LATER)  # frames of the past that are shown to encoder and decoder
+    moving: float = field(default=15.0, metadata=LATER)  # how much more a changed value weighs
 
 
 @final
@@ -95,7 +96,7 @@ class LatentActions(Learner):
         before, change = before[moved], change[moved]
         z = self.encoder(torch.cat([before, change], 1))
         values, codes = self.codebook(z)
-        weight = 1 + MOVING * (change.abs() > CHANGE)
+        weight = 1 + self.config.moving * (change.abs() > CHANGE)
         error = _weighed(self._retold(before, values) - change, weight)
         copied = _weighed(change, weight).clamp(min=1e-4)
         loss = error / copied + self.codebook.learn(z, codes, generator)
