@@ -84,11 +84,11 @@ class Scaling(Experiment):
     question: ClassVar = "does the error fall with size, clips and compute, inside and outside of the lessons?"
 
     def presets(self) -> dict[str, tuple[Cell, ...]]:
-        """Give ladders from two cores in a quarter of an hour to the study's own sizes."""
+        """Give ladders from half an hour of one core to the study's own sizes."""
         quick, laptop, h100, paper = (
             TrainingConfig(steps, batch, rate, "adamw", ema=ema, save_every=steps)
             for steps, batch, rate, ema in (
-                (400, 16, 2e-3, 0.98),
+                (1200, 16, 2e-3, 0.99),
                 (4000, 16, 1.5e-3, 0.995),
                 (10_000, 128, 5e-4, 0.999),
                 (100_000, 256, 1e-4, 0.9999),
@@ -96,7 +96,7 @@ class Scaling(Experiment):
         )
         small, large = ("atto", "femto", "pico", "nano"), ("S", "B", "L", "XL")
         ladders = {
-            "quick": Ladder(32, "pico", quick, small, (64, 256, 1024), (100, 200, 400, 800), 2),
+            "quick": Ladder(32, "pico", quick, small, (64, 512, 4096), (300, 600, 1200, 2400), 2),
             "laptop": Ladder(32, "pico", laptop, (*small, "micro"), (64, 512, 4096), (500, 1000, 2000, 4000, 8000), 3),
             "h100": Ladder(64, "tiny", h100, (*small, "tiny", "S"), (1000, 10_000, 100_000), (1000, 10_000, 50_000), 3),
             "paper": Ladder(128, "B", paper, large, (30_000, 300_000, 3_000_000), (10_000, 100_000, 300_000), 3),
