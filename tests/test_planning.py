@@ -8,14 +8,17 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from cavendish.data import Picture
+from cavendish.data import Picture, Split
 from cavendish.measure.planning import Boltzmann, Chance, Elite, Greedy, Inverse, Planner
 from cavendish.measure.score import proportion
 from cavendish.models import JepaConfig
 from cavendish.readout import Reader
 from cavendish.scenes import Pushable
+from cavendish.studies.controls import reader_of
+from cavendish.studies.genie_planning import Dreamt, meaning
 from cavendish.studies.planning import NEAR, PRESSES, Simulator, Tables, errands
 from cavendish.training import seeded
+from cavendish.video import Clip, Imagined
 
 PICTURE = Picture(16, 16)
 STEPS = torch.tensor([[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
@@ -98,3 +101,45 @@ def test_a_predictive_embedding_foresees_what_it_dreams() -> None:
 def test_a_share_has_a_wilson_interval() -> None:
     found = proportion("done", np.arange(50) < 48)
     assert (found.value, round(found.low, 2), round(found.high, 2)) == (0.96, 0.87, 0.99)
+
+
+class Rolling:
+    """A dream in which codes, the buttons reversed, push the picture by four pixels."""
+
+    buttons = 5
+
+    def infer(self, clip: Clip) -> Int[Tensor, "b s"]:
+        """Tell the buttons, in another order."""
+        assert clip.actions is not None
+        return 4 - clip.actions[:, :-1, 0].long()
+
+    def follow(self, context: Clip, actions: Int[Tensor, "b h"], generator: torch.Generator) -> Imagined:
+        """Roll the last frame left, right, down or up."""
+        films = []
+        for film, codes in zip(context.frames, actions, strict=True):
+            shown = list(film)
+            for code in codes:
+                across, up = (4 * STEPS[4 - code]).int().tolist()
+                shown.append(shown[-1].roll((-up, across), (0, 1)))
+            films.append(torch.stack(shown))
+        time = torch.arange(films[0].shape[0]).float()
+        return Imagined(torch.stack(films), None, time, context.world, context.frames.shape[1])
+
+    def guess(self, clip: Clip) -> tuple[Int[Tensor, "b s n"], Int[Tensor, "b t n"]]:
+        """Know nothing of symbols."""
+        return torch.zeros(1), torch.zeros(1)
+
+
+def test_a_played_world_foresees_in_metres_where_the_ball_of_its_dream_goes() -> None:
+    split = Split(Pushable(), size=40, seed=2, picture=Picture(64, 64))
+    clip = split.clips(np.arange(40))
+    codes = meaning(Rolling(), clip, 200, 5)
+    assert codes.tolist() == [4, 3, 2, 1, 0]
+    dreamt = Dreamt(Rolling(), codes, reader_of(split), split.scene.world)
+    begun = dreamt.glimpse(clip.frames[:, :1])[:, 0]
+    inside = ((begun > 3.0) & (begun < 7.0)).all(1)
+    courses = torch.tensor([[1, 4], [2, 0]]).expand(int(inside.sum()), 2, 2)
+    led = dreamt.foresee(clip.frames[inside, :1], courses)
+    moved = (STEPS[courses] * 4 * split.scene.world.width / 64).cumsum(2)
+    assert torch.allclose(led, begun[inside][:, None, None] + moved, atol=1e-3)
+    assert (dreamt.glimpse(torch.full_like(clip.frames[:2, :1], 255)) == 100.0).all()

@@ -8,6 +8,7 @@ from cavendish.studies.genie_ablations import GenieActionInjection, GenieLamInpu
 from cavendish.studies.genie_ale import GenieAle
 from cavendish.studies.genie_cloning import GenieCloning
 from cavendish.studies.genie_coinrun import GenieCoinRun
+from cavendish.studies.genie_planning import GeniePlanning
 from cavendish.studies.genie_platform import GeniePlatform
 from cavendish.studies.genie_quick import GenieQuick
 from cavendish.studies.jepa_quick import JepaQuick
@@ -23,6 +24,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Scaling(),
     GenieQuick(),
     GeniePlatform(),
+    GeniePlanning(),
     GenieLamInput(),
     GenieTokenizer(),
     GenieActionInjection(),
