@@ -51,6 +51,7 @@ VARIANTS = {
     "space": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="space")),
     "drawn": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="drawn")),
     "space-time": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="space-time")),
+    "full": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, kind="full")),
     "codebook": replace(CONFIG, tokenizer=replace(CONFIG.tokenizer, levels=(64,))),
     "symbols": replace(CONFIG, actions=replace(CONFIG.actions, sees="symbols")),
     "history": replace(CONFIG, actions=replace(CONFIG.actions, known=2)),

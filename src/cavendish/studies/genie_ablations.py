@@ -101,14 +101,14 @@ class GenieLamInput(GenieAblation):
 
 @final
 class GenieTokenizer(GenieAblation):
-    """Patches alone, attention in space, or in space and time; a fixed grid or a learnt codebook."""
+    """Patches alone, attention in space, back in time, or to all of both; a fixed grid or a learnt codebook."""
 
     name: ClassVar = "genie-tokenizer"
     question: ClassVar = "what should a symbol of a patch know of the rest of the film?"
 
     def rows(self, base: GenieConfig) -> dict[str, GenieConfig]:
         """Vary the tokenizer."""
-        kinds: tuple[Literal["patch", "space", "space-time"], ...] = ("patch", "space", "space-time")
+        kinds: tuple[Literal["patch", "space", "space-time", "full"], ...] = ("patch", "space", "space-time", "full")
         made: dict[str, TokenizerConfig] = {kind: replace(base.tokenizer, kind=kind) for kind in kinds}
         made["patch, codebook"] = replace(base.tokenizer, levels=(256,))
         return {name: replace(base, tokenizer=tokenizer) for name, tokenizer in made.items()}

@@ -5,6 +5,7 @@ patch   a patch is read by itself and painted with a look at its neighbours: a p
         flicker (docs/log.md); it is the default.
 drawn   read as with `patch`, painted with attention within the frame.
 space   attention within a frame on both sides (ViT). space-time  the same, and back in time (ST-ViViT, the paper's).
+full    attention to all of a frame and of the frames before it at once (C-ViViT, Villegas et al. 2022).
 Loss: squared error; pixels that differ between the chosen frames of a clip weigh `moving` times more. Where hardly
 anything moves it takes more than the usual 15, and a learnt codebook, or the still scene is all that is learnt
 (docs/log.md).
@@ -22,12 +23,13 @@ from torch.nn import functional as F
 from cavendish.codec import LATER
 from cavendish.errors import BadInputError
 from cavendish.models.genie.quantise import Codebook, Levels, perplexity
-from cavendish.models.genie.transformer import Block, Shape, block_flops
+from cavendish.models.genie.transformer import Block, FullBlock, Shape, block_flops, full_block_flops
 from cavendish.models.world_model import Learner, Pace
 from cavendish.video import Clip
 
 CHANGE = 8  # of 255
 CHOSEN = 4  # frames of a clip in one step
+BACK_IN_TIME = ("space-time", "full")  # kinds
 SHAPE, PACE = Shape(128, 2, 4, 4), Pace(steps=0.5)
 
 
@@ -36,7 +38,7 @@ SHAPE, PACE = Shape(128, 2, 4, 4), Pace(steps=0.5)
 class TokenizerConfig:
     """How frames become symbols."""
 
-    kind: Literal["patch", "drawn", "space", "space-time"] = "patch"
+    kind: Literal["patch", "drawn", "space", "space-time", "full"] = "patch"
     patch: int = 8  # px
     levels: tuple[int, ...] = (6, 5, 5)  # of the fixed grid; one number: a learnt codebook of that size
     shape: Shape = SHAPE
@@ -58,16 +60,18 @@ class Tokenizer(Learner):
         self.read = nn.Sequential(nn.Linear(values, width), nn.GELU(), *hidden, nn.Linear(width, self.quantise.width))
         self.look = nn.Conv2d(self.quantise.width, width, 3, padding=1)
         self.paint = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, values))
-        window = config.shape.window if config.kind == "space-time" else 1
+        window = config.shape.window if config.kind in BACK_IN_TIME else 1
         shape = Shape(width, config.shape.depth, config.shape.heads, window)
         read, painted = (0 if config.kind in alone else shape.depth for alone in (("patch", "drawn"), ("patch",)))
-        self.before = nn.ModuleList(Block(shape, cells) for _ in range(read))
-        self.after = nn.ModuleList(Block(shape, cells) for _ in range(painted))
+        self.before, self.after = (
+            nn.ModuleList(FullBlock(shape) if config.kind == "full" else Block(shape, cells) for _ in range(depth))
+            for depth in (read, painted)
+        )
 
     @property
     def memory(self) -> int:
         """Return how many frames of symbols are needed to paint the last of them."""
-        return self.config.shape.window * self.config.shape.depth if self.config.kind == "space-time" else 1
+        return self.config.shape.window * self.config.shape.depth if self.config.kind in BACK_IN_TIME else 1
 
     def encode(self, frames: UInt8[Tensor, "b t h w c"]) -> Int[Tensor, "b t n"]:
         """Return the symbols of frames."""
@@ -89,7 +93,7 @@ class Tokenizer(Learner):
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Weigh the error of repainted frames; log the health of the symbols."""
-        frames = _chosen(clip.frames, generator, self.config.kind == "space-time")
+        frames = _chosen(clip.frames, generator, self.config.kind in BACK_IN_TIME)
         z = self._read(frames)
         values, symbols = self.quantise(z)
         painted, wanted = self._paint(values), frames.float() / 127.5 - 1
@@ -108,10 +112,11 @@ class Tokenizer(Learner):
 
     def training_flops(self, clip: Clip) -> float:
         """Count three forward passes of the chosen frames."""
-        cells, frames = self.cells[0] * self.cells[1], len(clip.frames) * min(CHOSEN, clip.frames.shape[1])
+        cells, shape, chosen = self.cells[0] * self.cells[1], self.config.shape, min(CHOSEN, clip.frames.shape[1])
         maps = sum(p.numel() for part in (self.read, self.look, self.paint) for p in part.parameters() if p.ndim > 1)
-        blocks = (len(self.before) + len(self.after)) * block_flops(self.config.shape, cells)
-        return 3 * frames * (2.0 * cells * maps + blocks)
+        full = self.config.kind == "full"
+        block = full_block_flops(shape, cells, chosen) if full else block_flops(shape, cells)
+        return 3 * len(clip.frames) * chosen * (2.0 * cells * maps + (len(self.before) + len(self.after)) * block)
 
     def _read(self, frames: UInt8[Tensor, "b t h w c"]) -> Float[Tensor, "b t n k"]:
         b, t, h, w, _ = frames.shape

@@ -7,7 +7,8 @@
 (Bruce et al. 2024, arXiv 2402.15391, section 2.1). The past of a frame is a window of keys and values, whether it was
 computed a moment ago for a whole clip, belongs to a cleaner copy of the clip, or was kept since the last key press:
 one function serves training, clips and play, hence a cached frame equals an uncached one. Keys carry a learnt vector
-for their distance in time, so a window may slide for ever. Queries and keys are normalised.
+for their distance in time, so a window may slide for ever. Queries and keys are normalised. Beside it stands the block
+that sees everything at once, for comparison.
 """
 
 from dataclasses import dataclass
@@ -106,6 +107,31 @@ class Block(nn.Module):
         return x + F.linear((share[..., None] * values).sum(2).flatten(-2), self.time.out), following
 
 
+@final
+class FullBlock(nn.Module):
+    """One layer in which a token sees all of its frame and of the W - 1 frames before it (C-ViViT's attention)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        width = shape.width
+        self.attention = Attention(width, shape.heads)
+        self.ago = nn.Parameter(torch.zeros(shape.heads, shape.window))  # added to a fit, by distance in time
+        self.up = nn.Parameter(torch.randn(HIDDEN * width, width) * width**-0.5)
+        self.down = nn.Parameter(torch.zeros(width, HIDDEN * width))
+
+    def forward(self, x: Float[Tensor, "b t n k"], past: None) -> tuple[Float[Tensor, "b t n k"], None]:
+        """Transform frames that are each other's past."""
+        b, t, n, width = x.shape
+        at = torch.arange(t, device=x.device)
+        ago = at[:, None] - at
+        fit = self.ago[:, ago.clamp(0, self.ago.shape[1] - 1)]
+        fit = fit.masked_fill((ago < 0) | (ago >= self.ago.shape[1]), -torch.inf)
+        q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in self.attention.parts(_normed(x)))
+        seen = F.scaled_dot_product_attention(q, k, v, fit.repeat_interleave(n, 1).repeat_interleave(n, 2))
+        x = x + F.linear(seen.transpose(1, 2).reshape(b, t, n, width), self.attention.out)
+        return x + F.linear(F.gelu(F.linear(_normed(x), self.up)), self.down), None
+
+
 def windows(keys: Float[Tensor, "b t n k"], values: Float[Tensor, "b t n k"], window: int, past: Past | None) -> Past:
     """Return the past of frames 0 to t of a clip, or of the frame after one that has a past already."""
     b, t, n, width = keys.shape
@@ -129,3 +155,9 @@ def block_flops(shape: Shape, tokens: int) -> float:
     width = shape.width
     maps = (8 + 2 * HIDDEN) * width**2 + 9 * width
     return 2.0 * tokens * (maps + 2 * (tokens + shape.window) * width)
+
+
+def full_block_flops(shape: Shape, tokens: int, frames: int) -> float:
+    """Count those of a full block on one of some frames."""
+    width, seen = shape.width, tokens * min(frames, shape.window)
+    return 2.0 * tokens * ((4 + 2 * HIDDEN) * width**2 + 2 * seen * width)
