@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, final
@@ -42,26 +42,32 @@ class Wording:
 
     def read(self, captions: Sequence[str]) -> Words:
         """Turn captions into states; one that is too long is refused. '' has no tokens."""
-        said = [caption for caption in captions if caption.strip()]
-        spans, states = encoder(self.encoder)(said) if said else ([], [])
-        tokens: list[int] = []
-        values: list[float] = []
-        for caption, pieces, state in zip(said, spans, states, strict=True):
-            if len(pieces) > self.longest or state.shape[1] != self.states:
-                raise BadInputError(
-                    f"caption of {len(pieces)} pieces, states of {state.shape[1]} numbers by {self.encoder}: "
-                    f"expected at most {self.longest} and {self.states}: '{caption}'"
-                )
-            numbers = {found.start(): float(found[0]) for found in NUMBER.finditer(caption.lower())}
-            begun = [numbers.get(begin) if end > begin else None for begin, end in pieces]
-            tokens += [int(value is None) for value in begun]
-            values += [value or 0.0 for value in begun]
-        lengths = iter(map(len, spans))
-        counts = [next(lengths) if caption.strip() else 0 for caption in captions]
-        if not torch.tensor(values).isfinite().all():
-            raise BadInputError("a number in a caption is not finite")
-        state = torch.cat(states) if states else torch.zeros(0, self.states)
-        return Words(torch.tensor(tokens, dtype=torch.long), torch.tensor(values), tuple(counts), state)
+        return _read(self, tuple(captions))
+
+
+@lru_cache(maxsize=16)
+def _read(wording: Wording, captions: tuple[str, ...]) -> Words:
+    """Read; a training step asks twice, once to learn and once to count its work."""
+    said = [caption for caption in captions if caption.strip()]
+    spans, states = encoder(wording.encoder)(said) if said else ([], [])
+    tokens: list[int] = []
+    values: list[float] = []
+    for caption, pieces, state in zip(said, spans, states, strict=True):
+        if len(pieces) > wording.longest or state.shape[1] != wording.states:
+            raise BadInputError(
+                f"caption of {len(pieces)} pieces, states of {state.shape[1]} numbers by {wording.encoder}: "
+                f"expected at most {wording.longest} and {wording.states}: '{caption}'"
+            )
+        numbers = {found.start(): float(found[0]) for found in NUMBER.finditer(caption.lower())}
+        begun = [numbers.get(begin) if end > begin else None for begin, end in pieces]
+        tokens += [int(value is None) for value in begun]
+        values += [value or 0.0 for value in begun]
+    lengths = iter(map(len, spans))
+    counts = [next(lengths) if caption.strip() else 0 for caption in captions]
+    if not torch.tensor(values).isfinite().all():
+        raise BadInputError("a number in a caption is not finite")
+    state = torch.cat(states) if states else torch.zeros(0, wording.states)
+    return Words(torch.tensor(tokens, dtype=torch.long), torch.tensor(values), tuple(counts), state)
 
 
 @cache
