@@ -11,15 +11,17 @@ from rich.console import Console
 from cavendish.commands.play import learnt
 from cavendish.data import Arcade, Picture, Split
 from cavendish.errors import BadInputError
-from cavendish.measure.playing import likened, obedience
+from cavendish.measure.playing import likened, obedience, press_all
 from cavendish.models import GenieConfig
-from cavendish.models.genie import DynamicsConfig, LatentActionConfig, TokenizerConfig
+from cavendish.models.genie import DynamicsConfig, Genie, LatentActionConfig, TokenizerConfig
 from cavendish.models.genie.transformer import Shape
 from cavendish.scenes import Platform
 from cavendish.studies import Study, genie_ale, genie_cloning, genie_platform, genie_quick
 from cavendish.studies.cloning import clone, dictionary, drawing, film, played, translated
+from cavendish.studies.controls import reader_of
 from cavendish.studies.genie_ablations import GenieLamInput
-from cavendish.studies.run import learn, open_run
+from cavendish.studies.pretrained import pretrained
+from cavendish.studies.run import learn, load, open_run
 from cavendish.studies.study import Weighing
 from cavendish.training import TrainingConfig, checkpoint, seeded
 from cavendish.video import Clip
@@ -105,6 +107,18 @@ def test_the_platform_is_asked_where_every_button_leads_elsewhere(monkeypatch: p
     obeyed = {score.name: score.value for score in obedience(likened(truth.moved[[3, 2, 1, 0]], truth), SCENE.controls)}
     assert obeyed["pad 0: jump"] == obeyed["pad 1: right"] == obeyed["pad 2: left"] == obeyed["pad 3: none"] == 1.0
     assert obeyed["controllability"] == pytest.approx(2.0)
+
+
+@pytest.mark.slow
+def test_the_platform_that_comes_with_the_package_has_a_pad_for_every_button(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(genie_platform, "TRIALS", 12)
+    split = Split(SCENE, size=120, seed=8, picture=Picture(64, 64))
+    starts, truth = genie_platform._apart(split, SCENE)
+    world = load(pretrained("platform"))
+    assert isinstance(world, Genie)
+    found = press_all(world, starts, truth, reader_of(split), genie_quick.HOLD, seeded(0))
+    for button in range(len(SCENE.controls)):
+        assert (found.outcome == button).mean(1).max() > 0.7
 
 
 @pytest.mark.slow
