@@ -1,11 +1,12 @@
 """Few steps that lose nothing: the network learns how far a whole jump along the flow goes (a flow map).
 
 On a straight line the mean velocity from level t to level u, as a picture, is  x_hat = z + (1 - t) mean(z, t, u),
-so a sampler steps with it as with any x_hat, and u = t is the plain question again. The mean velocity obeys (MeanFlow,
-Geng et al. 2025, eq. 6; here every frame goes from its own t to its own u together, t(k) = t + k (u - t))
-    mean = velocity + d mean / dk  at k = 0,     so the network is asked for  x + (1 - t) d mean / dk,
-whose derivative is taken along the line by central differences (k = -EPS, EPS) of two more answers without gradient:
-forward-mode derivatives do not pass through fused attention. A clip with frames of pure noise has no k < 0: one side.
+so a sampler steps with it as with any x_hat, and u = t is the plain question again. A jump is two jumps of half the way
+(shortcut models, Frans et al. 2024, eq. 4; here every frame goes from its own t to its own u, all together), with
+m = (t + u) / 2 and z' where the first of them leads:
+    mean(z, t, u) = (mean(z, t, m) + mean(z', m, u)) / 2,
+and both halves are what the network answers now, without gradient. The identity of Geng et al. (2025, MeanFlow), which
+asks for the derivative along the line instead, destroyed small models by its noise (docs/log.md).
 """
 
 from dataclasses import replace
@@ -15,16 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cavendish.models.diffusion.flow import FLOOR
-from cavendish.models.diffusion.sampler import Answer
+from cavendish.models.diffusion.flow import Straight
+from cavendish.models.diffusion.sampler import Answer, stepped
 from cavendish.models.diffusion.tokens import Tokens, rowwise
 from cavendish.models.world_model import Learner
 from cavendish.video import Clip
 
 if TYPE_CHECKING:
     from cavendish.models.diffusion.model import Diffusion
-
-EPS = 0.01
 
 
 @final
@@ -58,32 +57,18 @@ def jumping(answer: Answer, clean: Tokens, z: Tokens, generator: torch.Generator
 
 @torch.no_grad()
 def aimed(answer: Answer, clean: Tokens, asked: Tokens) -> Float[Tensor, "m p"]:
-    """Return what a network that answers the other jumps as it does should answer to this one."""
+    """Return what a network that answers half jumps as it does should answer to this one; the picture if it is none."""
     assert asked.until is not None
-    pure = torch.stack([(level == 0).any() for level in torch.split(asked.level, list(asked.clip_rows))])
-    back = _by_row(torch.where(pure, 0.0, EPS), asked)
-    after, before = (_mean(answer, clean, asked, k) for k in (torch.full_like(back, EPS), -back))
-    share = (1 - asked.level) / (EPS + back)
-    parts = (clean.patch, after, before)
-    return rowwise(
-        lambda x, a, b, share: x + share * (a - b),
-        asked.runs(0),
-        tuple(map(asked.by_frame, parts)),
-        (share[..., None],),
-    ).flatten(1)
+    middle = (asked.level + asked.until) / 2
+    first = answer(replace(asked, until=middle))
+    halfway = replace(stepped(asked, first, middle, Straight()), until=asked.until)
+    end = stepped(halfway, answer(halfway), asked.until, Straight()).patch
 
+    def whole(x: Tensor, z: Tensor, end: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        return torch.where(u > t, z + (1 - t) / (u - t).clamp(min=1e-6) * (end - z), x)
 
-def _mean(answer: Answer, clean: Tokens, asked: Tokens, k: Float[Tensor, "row one"]) -> Float[Tensor, "m p"]:
-    """Return the mean velocity that the network sees at a place further along the line."""
-    assert asked.until is not None
-    level = (asked.level + k * (asked.until - asked.level)).clamp(0, 1)
-    moved = (level - asked.level) / (1 - asked.level).clamp(min=FLOOR)
-    parts = (asked.by_frame(asked.patch), asked.by_frame(clean.patch))
-    there = replace(asked, patch=rowwise(torch.lerp, asked.runs(0), parts, (moved[..., None],)).flatten(1), level=level)
-    parts = (asked.by_frame(answer(there)), asked.by_frame(there.patch))
-    return rowwise(
-        lambda x_hat, z, left: (x_hat - z) / left, asked.runs(0), parts, ((1 - level).clamp(min=FLOOR)[..., None],)
-    ).flatten(1)
+    parts = (asked.by_frame(clean.patch), asked.by_frame(asked.patch), asked.by_frame(end))
+    return rowwise(whole, asked.runs(0), parts, (asked.level[..., None], asked.until[..., None])).flatten(1)
 
 
 def _by_row(value: Float[Tensor, " clip"], tokens: Tokens) -> Float[Tensor, "row 1"]:
