@@ -16,8 +16,6 @@ from cavendish.data.split import mirror
 from cavendish.errors import BadInputError
 from cavendish.models.diffusion import Diffusion, DiffusionConfig, Lexicon, Mixture, Sampling, prompts
 from cavendish.models.diffusion.prompts import Prompt
-from cavendish.models.diffusion.sampler import Path, turned, walk
-from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, pack
 from cavendish.motion import World
 from cavendish.render import render
 from cavendish.scenes import UniformMotion
@@ -129,36 +127,24 @@ def test_masked_patches_are_filled_in_one_evaluation(learner: Diffusion) -> None
     assert gap(filled, two.frames).mean() < 0.3 * gap(blank, two.frames).mean()
 
 
-def test_a_ring_has_no_seam_where_a_line_has_one() -> None:
-    rows, steps = 12, 40
-    blank = Tokens(torch.zeros(rows, 50), torch.zeros(rows, 3), torch.zeros(rows, 1), (1,) * rows, (rows,), 0)
-    levels = tuple(torch.full((rows, 1), k / steps) for k in range(1, steps + 1))
+def test_a_closed_film_has_no_seam_where_an_open_one_has_one() -> None:
+    ramp = (10 * torch.arange(16)).to(torch.uint8)[None, :, None, None, None].expand(1, -1, 4, 4, 3)
+    film = Clip(ramp, TICK * torch.arange(16), World())
 
-    def neighbourly(z: Tokens) -> Tensor:
-        """Expect of every row the mean of its neighbours; the ends have but one."""
-        line = torch.cat([z.patch[:1], z.patch, z.patch[-1:]])
-        return (line[:-2] + line[1:-1] + line[2:]) / 3
+    def smooth(asked: Prompt) -> Imagined:
+        """Go straight from the last given frame before a gap to the first after it."""
+        gap = torch.nonzero(~asked.given.all(2).all(1))[:, 0]
+        before, after = asked.film.frames[:, gap[0] - 1].float(), asked.film.frames[:, gap[-1] + 1].float()
+        share = (torch.arange(len(gap)) + 1)[None, :, None, None, None] / (len(gap) + 1)
+        frames = asked.film.frames.clone()
+        frames[:, gap] = torch.lerp(before[:, None], after[:, None], share).to(torch.uint8)
+        return Imagined(frames, None, asked.film.time, asked.film.world, 0)
 
-    seams = []
-    for turns in ((), tuple(torch.randint(rows, (steps,), generator=seeded(0)).tolist())):
-        film = walk(neighbourly, Path(blank, levels, None, turns), seeded(1)).patch
-        jump = (film - film.roll(-1, 0)).square().mean(1)
-        seams.append(float(jump[-1] / jump[:-1].mean()))
-    assert seams[0] > 4
-    assert seams[1] < 2
-
-
-def test_turning_a_ring_back_restores_it() -> None:
-    clips = pack(
-        torch.randn(2, 5, 3, 4, generator=seeded(0)),
-        torch.rand(2, 10, generator=seeded(1)),
-        Setting(torch.arange(10.0), World(), 8, 24),
-        Grid(2, 8, 1),
-    )
-    back = turned(turned(clips, 3), -3)
-    assert torch.equal(back.patch, clips.patch)
-    assert torch.equal(back.level, clips.level)
-    assert torch.equal(turned(clips, 1).patch.view(2, 5, 3, 4)[:, 1], clips.patch.view(2, 5, 3, 4)[:, 0])
+    closed = prompts.loop(smooth, film).frames
+    jump = [(f.float() - f.roll(-1, 1).float()).abs().mean((2, 3, 4))[0] for f in (ramp, closed)]
+    assert jump[0][-1] > 10 * jump[0][:-1].mean()
+    assert jump[1][-1] <= 1.2 * jump[1][:-1].mean()
+    assert torch.equal(closed[:, 4:12], ramp[:, 4:12])  # the half that is farthest from the seam
 
 
 @pytest.mark.parametrize("name", list(PROMPTS))
@@ -269,8 +255,7 @@ MISTAKES: dict[str, Callable[[Diffusion], object]] = {
     "expected rising ones": lambda m: prompts.edit(replace(TWO, time=TWO.time.flip(0)), 0.5),
     "3 captions for 2 clips": lambda m: replace(prompts.edit(TWO, 0.5), captions=SAID + SAID[:1]),
     "window": lambda m: prompts.rollout(lambda p: m.dream(p, seeded(0)), TWO, 5, window=2),
-    "dreamt from nothing or edited": lambda m: prompts.loop(PROMPTS["forward"](TWO), 4, seeded(0)),
-    "as many turns as steps": lambda m: m.dream(prompts.loop(prompts.edit(TWO, 0.5), 3, seeded(0)), seeded(0)),
+    "a loop of 4 frames: expected 8 or more": lambda m: prompts.closing(TWO.first(4)),
     "at least 1 step": lambda m: Sampling(0),
     "did you mean 'velocity'": lambda m: m.dream(
         replace(prompts.edit(TWO, 0.5), captions=("velocty 3", "")), seeded(0)

@@ -22,7 +22,6 @@ from cavendish.training import seeded
 from cavendish.video import Clip, Imagined
 
 T = TypeVar("T")
-Turns = tuple[int, torch.Generator]
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ class Asked:
     duration: float | None = None
     """Seconds in all; by default the scene's. Beyond it a window slides on."""
     how: Literal["forward", "backward", "join", "loop", "inpaint", "edit"] = "forward"
-    """What to invent: what comes next, what was before, what is between --clip and --then, a ring in time, what is
-    inside --hole, or a variation of --strength."""
+    """What to invent: what comes next, what was before, what is between --clip and --then, a film that ends where it
+    begins, what is inside --hole, or a variation of --strength."""
     then: Path | None = None
     """With --how join: the film to end with."""
     hole: tuple[float, float, float, float, float, float] | None = None
@@ -70,28 +69,28 @@ def answer(
     if path is not None and (asked.size is not None or None not in (asked.image, asked.clip)):
         raise BadInputError("expected one of --image and --clip, and with it no --size: pictures have their own")
     if path is None:
-        prompt = _from_nothing(asked, study, count, total, (steps, generator))
+        prompt = _from_nothing(asked, study, count, total)
     else:
-        prompt = _from_film(asked, study, _film(path, study, count), total, (steps, generator))
+        prompt = _from_film(asked, study, _film(path, study, count), total)
     dreamt = dream(prompt)
     assert dreamt.frames is not None
-    more = total - dreamt.frames.shape[1]
+    clip, more = Clip(dreamt.frames, dreamt.time, dreamt.world), total - dreamt.frames.shape[1]
+    if asked.how == "loop":
+        return prompts.loop(dream, clip).frames
     if asked.how != "forward" or more <= 0:
-        return dreamt.frames
-    clip = Clip(dreamt.frames, dreamt.time, dreamt.world)
+        return clip.frames
     return prompts.rollout(dream, clip, more, study.data.frames).frames
 
 
-def _from_nothing(asked: Asked, study: Study, count: int, total: int, turns: Turns) -> Prompt:
+def _from_nothing(asked: Asked, study: Study, count: int, total: int) -> Prompt:
     if asked.how not in ("forward", "loop"):
         raise BadInputError(f"--how {asked.how} needs --clip")
     size = asked.size or (study.data.lead.picture.height, study.data.lead.picture.width)
     frames = min(total, study.data.frames) if asked.how == "forward" else total
-    blank = prompts.nothing(frames, size, study.data.step, _world(study, *size), count)
-    return blank if asked.how == "forward" else prompts.loop(blank, *turns)
+    return prompts.nothing(frames, size, study.data.step, _world(study, *size), count)
 
 
-def _from_film(asked: Asked, study: Study, given: Clip, total: int, turns: Turns) -> Prompt:
+def _from_film(asked: Asked, study: Study, given: Clip, total: int) -> Prompt:
     known, trained = len(given.time), study.data
     tick = trained.step if known == 1 else None
     match asked.how:
@@ -105,8 +104,7 @@ def _from_film(asked: Asked, study: Study, given: Clip, total: int, turns: Turns
         case "inpaint":
             return prompts.inpaint(given, _hole(asked, given))
         case _:
-            edited = prompts.edit(given, asked.strength)
-            return edited if asked.how == "edit" else prompts.loop(edited, *turns)
+            return prompts.edit(given, asked.strength)
 
 
 def _film(path: Path, study: Study, count: int) -> Clip:

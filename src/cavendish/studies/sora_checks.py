@@ -36,7 +36,6 @@ from cavendish.studies.exam import (
     regression,
     velocity,
 )  # fmt: skip
-from cavendish.training import seeded
 
 BALLS, MIDDLE = AttributeConflict(), 5.0  # m, of their world
 SWING = Spring(stiffness=7.0)  # periods of 2.1 to 4.3 s
@@ -210,7 +209,9 @@ def loop(exam: Exam) -> tuple[Score, ...]:
     blank = prompts.nothing(FRAMES, (size[0], size[1]), STEP, true.clip.world, exam.count)
     named = replace(blank, captions=(SWING.name(),) * exam.count)
     for name, asked in (("loop", named), ("loop of a film that is none", prompts.edit(other.clip, 0.8))):
-        frames = exam.pupil.answer(prompts.loop(asked, steps, seeded(1)), true.clip, steps)
+        open_ = replace(true.clip, frames=exam.pupil.answer(asked, true.clip, steps))
+        halfway = replace(true.clip, frames=true.clip.frames.roll(FRAMES // 2, 1))
+        frames = exam.pupil.answer(prompts.closing(open_), halfway).roll(-FRAMES // 2, 1)
         jumps = (frames.float() - frames.roll(-1, 1).float()).square().mean((2, 3, 4)).sqrt().double().numpy()
         ratio = jumps[:, -1] / np.maximum(jumps[:, :-1].mean(1), 1e-9)
         scores += [score(f"{name}: jump at the seam / mean jump inside", "", ratio)]

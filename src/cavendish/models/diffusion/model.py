@@ -135,8 +135,6 @@ class Diffusion(WorldModel):
             parting = Parting.of(clean, kept.all(1))
             following = tuple(parting.levels(row) for row in rows[1:])
             path = Path(parting.parted(clean), following, kept[parting.order], flow=flow)
-        if asked.ring:
-            path = replace(path, turns=self._turns(asked, how.steps))
         z = walk(guided(self._answer, how, generator), path, generator).patch
         z = z if parting is None else parting.joined(z)
         frames = self.codec.decode(z.view(b, t // self.span, -1, z.shape[1]), self.grid, (h, w))
@@ -240,15 +238,6 @@ class Diffusion(WorldModel):
         if self.config.text is None:
             raise BadInputError("this model was trained without captions and understands none")
         return self.config.text.read(captions)
-
-    def _turns(self, asked: Prompt, steps: int) -> tuple[int, ...]:
-        rows, rest = divmod(len(asked.film.time), self.span)
-        if rest or len(asked.ring) != steps:
-            raise BadInputError(
-                f"a loop of {len(asked.film.time)} frames turned {len(asked.ring)} times: expected a multiple of "
-                f"{self.span} frames and as many turns as steps, {steps}"
-            )
-        return tuple(turn * rows // 1000 for turn in asked.ring)
 
     def _shape(self, clip: Clip) -> tuple[int, int, int]:
         """Return tokens along time, height and width."""

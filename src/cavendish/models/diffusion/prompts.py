@@ -3,7 +3,7 @@
     from nothing     nothing given, all levels 0            extend     a beginning, an end or one image given
     join             both ends given                        inpaint    all but a hole in space-time given
     edit             nothing kept, all levels 1 - strength  (SDEdit, Meng et al. 2022, section 3)
-    loop             nothing given, time a ring             image      one frame
+    loop             a film's ends are its middle, joined   image      one frame
 and any size or duration is the size or duration of the film. The schedule is a table of steps x frames,
     level(step, frame) = start + (1 - start) clip((1 + lag) step / steps - lag frame / last, 0, 1):
 with lag 0 all frames rise together, with lag > 0 earlier ones are clean earlier (diffusion forcing, Chen et al. 2024).
@@ -35,7 +35,6 @@ class Prompt:
     start: Float[Tensor, " t"]
     captions: tuple[str, ...] | None = None
     lag: float = 0.0
-    ring: tuple[int, ...] = ()  # shares of a turn, in thousandths, before each step; none: time is a line
 
     def __post_init__(self) -> None:
         """Refuse a film that is none."""
@@ -125,11 +124,23 @@ def edit(film: Clip, strength: float) -> Prompt:
     return replace(_ask(film, nowhere), start=torch.full_like(film.time, 1.0 - strength))
 
 
-def loop(asked: Prompt, steps: int, generator: torch.Generator) -> Prompt:
-    """Let time be a ring: the last frame is followed by the first."""
-    if bool(asked.given.any()) or asked.lag:
-        raise BadInputError("a loop is dreamt from nothing or edited, all frames together")
-    return replace(asked, ring=tuple(torch.randint(1000, (steps,), generator=generator).tolist()))
+def closing(film: Clip) -> Prompt:
+    """Turn a film by half, so that its end meets its beginning in the middle, and invent that middle again."""
+    count = film.frames.shape[1]
+    quarter, turned = count // 4, film.frames.roll(count // 2, 1)
+    if quarter < 2:
+        raise BadInputError(f"a loop of {count} frames: expected 8 or more, of which a half is dreamt again")
+    first, last = (
+        Clip(turned[:, cut], film.time[cut], film.world) for cut in (slice(0, quarter), slice(count - quarter, count))
+    )
+    return join(first, last, count - 2 * quarter)
+
+
+def loop(dream: Callable[[Prompt], Imagined], film: Clip) -> Clip:
+    """Close a film: its last frame is followed by its first, and the quarters on either side of that seam are new."""
+    closed = dream(closing(film)).frames
+    assert closed is not None
+    return replace(film, frames=closed.roll(-(closed.shape[1] // 2), 1))
 
 
 def rollout(dream: Callable[[Prompt], Imagined], given: Clip, horizon: int, window: int) -> Clip:

@@ -3,8 +3,7 @@
 A step moves every frame along the flow from its level to the next row's, on a straight line
     z' = z + (level' - level) (x_hat - z) / (1 - level),
 and a frame whose level does not rise stays: given frames have level 1 from the start. What is given inside a patch
-that is not is laid back at the new level after every step (replacement; Lugmayr et al. 2022, RePaint). On a ring, time
-is turned by some rows before every step, so that the seam is never twice in one place (Bi et al. 2025, Mobius).
+that is not is laid back at the new level after every step (replacement; Lugmayr et al. 2022, RePaint).
 Guidance (Ho & Salimans 2022, eq. 6; by history: Song et al. 2025, DFoT, eq. 5) adds what a caption or the past changed:
     x_hat = x + (text - 1) (x - x without words) + (history - 1) (x - x with the given frames as noise).
 """
@@ -47,7 +46,6 @@ class Path:
     clean: Tokens  # with the level that every frame starts from
     levels: tuple[Float[Tensor, "row tubelet"], ...]  # after every step
     kept: Bool[Tensor, "m p"] | None = None  # values to be laid back
-    turns: tuple[int, ...] = ()  # rows by which the ring is turned before each step
     flow: AnyFlow = field(default_factory=Straight)
 
 
@@ -55,14 +53,12 @@ class Path:
 def walk(answer: Answer, path: Path, generator: torch.Generator) -> Tokens:
     """Walk a path with what a denoiser answers."""
     z = noised(path.clean, generator, path.flow)
-    for step, following in enumerate(path.levels):
-        if path.turns:
-            z = turned(z, path.turns[step])
+    for following in path.levels:
         z = stepped(z, answer(replace(z, until=following)), following, path.flow)
         if path.kept is not None:
             held = noised(replace(path.clean, level=following), generator, path.flow)
             z = replace(z, patch=torch.where(path.kept, held.patch, z.patch))
-    return turned(z, -sum(path.turns)) if path.turns else z
+    return z
 
 
 def guided(answer: Answer, sampling: Sampling, generator: torch.Generator) -> Answer:
@@ -80,13 +76,6 @@ def guided(answer: Answer, sampling: Sampling, generator: torch.Generator) -> An
         return x
 
     return answer if sampling.text == sampling.history == 1.0 else strengthened
-
-
-def turned(z: Tokens, rows: int) -> Tokens:
-    """Turn every clip's rows round by some, the last following the first; all clips are alike."""
-    rings = (part.view(len(z.clip_rows), z.clip_rows[0], -1, part.shape[-1]) for part in (z.patch, z.level))
-    patch, level = (ring.roll(rows, 1).flatten(0, 2) for ring in rings)
-    return replace(z, patch=patch, level=level)
 
 
 def stepped(z: Tokens, x_hat: Float[Tensor, "s p"], following: Float[Tensor, "row tubelet"], flow: AnyFlow) -> Tokens:
