@@ -58,7 +58,7 @@ VARIANTS = {
     "additive": replace(CONFIG, dynamics=replace(CONFIG.dynamics, injection="additive")),
     "two steps": replace(CONFIG, dynamics=replace(CONFIG.dynamics, steps=2)),
     "alone": replace(CONFIG, dynamics=replace(CONFIG.dynamics, shape=replace(SMALL, window=1))),
-    "unweighed": replace(CONFIG, dynamics=replace(CONFIG.dynamics, unweighed=True)),
+    "taken back": replace(CONFIG, dynamics=replace(CONFIG.dynamics, taken_back=1.0)),
 }
 
 
@@ -107,7 +107,7 @@ def test_a_patch_whose_symbol_stays_keeps_its_pixels() -> None:
     assert torch.equal(made, clip.frames[:, 0])
 
 
-@pytest.mark.parametrize("kind", ["plain", "unweighed"])
+@pytest.mark.parametrize("kind", ["plain", "taken back"])
 def test_play_and_training_guess_by_the_same_forward_pass(kind: str) -> None:
     world, clip = shaken(VARIANTS.get(kind, CONFIG)), films(2, 5)
     guessed, symbols = world.guess(clip)
@@ -120,7 +120,7 @@ def test_play_and_training_guess_by_the_same_forward_pass(kind: str) -> None:
 
 def test_a_change_that_weighs_more_in_the_loss_is_not_believed_likelier_at_play() -> None:
     true, before = torch.tensor([0.9, 0.08, 0.02]), torch.tensor(0)  # the first symbol stays as it was
-    dynamics = replace(CONFIG.dynamics, moving=50.0, unweighed=True)
+    dynamics = replace(CONFIG.dynamics, moving=50.0, taken_back=1.0)
     weight = torch.tensor([1.0, dynamics.moving, dynamics.moving])
     scores = torch.zeros(3, requires_grad=True)
     learner = torch.optim.LBFGS([scores], max_iter=100, line_search_fn="strong_wolfe")
@@ -249,7 +249,9 @@ def test_a_collapsed_codebook_comes_to_life_again() -> None:
         ({"actions": LatentActionConfig(known=0)}, "known = 0 frames"),
         ({"dynamics": DynamicsConfig(Shape(30, 1, 4, 2))}, "divisible by heads"),
         ({"dynamics": DynamicsConfig(SMALL, steps=0)}, "at least 1 step"),
-        ({"dynamics": DynamicsConfig(SMALL, moving=0.0)}, "dynamics.moving = 0"),
+        ({"dynamics": DynamicsConfig(SMALL, moving=0.0)}, "dynamics.moving makes a weight of 0"),
+        ({"actions": LatentActionConfig(moving=-1.0)}, "actions.moving makes a weight of 0"),
+        ({"tokenizer": TokenizerConfig(levels=(5, 5), moving=float("nan"))}, "tokenizer.moving makes a weight of nan"),
     ],
 )
 def test_a_world_that_cannot_be_is_refused(change: dict[str, object], named: str) -> None:

@@ -43,7 +43,9 @@ def exact(tokens: Tokens) -> Tensor:
     return tokens.patch * factor(tokens.level, tokens.until).repeat_interleave(each, 0)
 
 
-@pytest.mark.parametrize(("level", "until"), [(0.0, 1.0), (0.0, 0.5), (0.3, 0.3), (0.3, 0.7), (0.6, 1.0)])
+@pytest.mark.parametrize(
+    ("level", "until"), [(0.0, 1.0), (0.0, 0.5), (0.3, 0.3), (0.3, 0.7), (0.6, 1.0), (0.96, 1.0), (0.96, 0.98)]
+)
 def test_the_exact_jump_is_the_answer_to_its_own_question(level: float, until: float) -> None:
     x = SPREAD * torch.randn(4000, 100, generator=seeded(0), dtype=torch.double)
     here = torch.full((2, 1), level, dtype=torch.double)

@@ -12,7 +12,7 @@ from cavendish.data import Picture, Split
 from cavendish.data.captions import SPOKEN
 from cavendish.errors import BadInputError
 from cavendish.models.diffusion import Diffusion, DiffusionConfig, Lexicon, Mixture
-from cavendish.models.diffusion.objective import frame_errors, noised
+from cavendish.models.diffusion.objective import frame_errors, noised, shown
 from cavendish.models.diffusion.packing import Parting, by_budget, together
 from cavendish.models.diffusion.tokens import Setting, Tokens, pack, patchify
 from cavendish.motion import World
@@ -162,7 +162,13 @@ def test_a_hidden_patch_is_asked_for_and_a_shown_one_is_not() -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"subset": 0.7}, "subset 0.7"), ({"masked": 1.5}, "masked 1.5"), ({"silent": -1.0}, "silent")],
+    [
+        ({"subset": 0.7}, "subset 0.7"),
+        ({"masked": 1.5}, "masked 1.5"),
+        ({"silent": -1.0}, "silent"),
+        ({"ends": 1.5}, "ends 1.5"),
+        ({"holes": -0.5}, "holes -0.5"),
+    ],
 )
 def test_shares_that_cannot_be_are_refused(change: dict[str, float], named: str) -> None:
     with pytest.raises(BadInputError, match=named):
@@ -182,3 +188,29 @@ def test_every_subset_leaves_something_to_dream() -> None:
     whole = Mixture(leap=0.0, prefix=0.0, whole=1.0).levels(500, 8, seeded(1))
     assert (whole == whole[:, :1]).all()
     assert 0.4 < (whole[:, 0] == 0).float().mean() < 0.6
+
+
+@pytest.mark.parametrize(("frames", "both"), [(8, 0.5), (4, 0.0)])
+def test_leaps_may_be_asked_from_their_ends(frames: int, both: float) -> None:
+    given = Mixture(leap=1.0, prefix=0.0, context=2, ends=1.0).levels(1000, frames, seeded(0)) == 1
+    assert given[:, -2:].all()
+    assert given[:, :2].all(1).float().mean() == pytest.approx(both, abs=0.05)
+    assert not given[:, 2:-2].any()
+    half = Mixture(leap=1.0, prefix=0.0, context=2, ends=0.5).levels(1000, frames, seeded(0)) == 1
+    assert (half[:, :2].all(1) & ~half[:, -2:].any(1)).float().mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_hole_is_a_box_in_every_clip_and_crosses_none() -> None:
+    model = shaken(replace(CONFIG, text=None))
+    clips = [
+        replace(film(count, 6, height, width, 0.1), told=None) for count, height, width in ((3, 32, 24), (2, 16, 40))
+    ]
+    tokens = together([model._tokens(clip, torch.zeros(len(clip.frames), 6)) for clip in clips])
+    place, sizes = tokens.without_registers(tokens.place), [6 * 12] * 3 + [6 * 10] * 2
+    for seed in range(20):
+        hidden = ~shown(tokens, Mixture(holes=1.0), seeded(seed))
+        for part, where in zip(hidden.split(sizes), place.split(sizes), strict=True):
+            low, high = where[part].amin(0), where[part].amax(0)
+            assert torch.equal(part, ((where >= low) & (where <= high)).all(1))
+    scattered = shown(tokens, Mixture(), seeded(0)).float().mean()
+    assert 0.15 < scattered < 0.35

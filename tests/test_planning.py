@@ -138,6 +138,7 @@ def test_a_played_world_foresees_in_metres_where_the_ball_of_its_dream_goes() ->
     dreamt = Dreamt(Rolling(), codes, reader_of(split), split.scene.world)
     begun = dreamt.glimpse(clip.frames[:, :1])[:, 0]
     inside = ((begun > 3.0) & (begun < 7.0)).all(1)
+    assert inside.any()
     courses = torch.tensor([[1, 4], [2, 0]]).expand(int(inside.sum()), 2, 2)
     led = dreamt.foresee(clip.frames[inside, :1], courses)
     moved = (STEPS[courses] * 4 * split.scene.world.width / 64).cumsum(2)

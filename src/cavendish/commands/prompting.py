@@ -46,7 +46,7 @@ class Asked:
     hole: tuple[float, float, float, float, float, float] | None = None
     """With --how inpaint: from and to in seconds, left and right, bottom and top in metres."""
     strength: float = 0.5
-    """With --how edit, or loop of a clip: 0 returns the clip, 1 forgets it."""
+    """With --how edit, or before a clip is closed to a loop: 0 keeps the clip, 1 forgets it."""
     text_guidance: float = 1.0
     """Strength of the caption; 1: none added."""
     history_guidance: float = 1.0
@@ -72,6 +72,8 @@ def answer(
         prompt = _from_nothing(asked, study, count, total)
     else:
         prompt = _from_film(asked, study, _film(path, study, count), total)
+    if asked.how == "loop":
+        prompts.closing(prompt.film)  # refuse what cannot be closed before it is dreamt
     dreamt = dream(prompt)
     assert dreamt.frames is not None
     clip, more = Clip(dreamt.frames, dreamt.time, dreamt.world), total - dreamt.frames.shape[1]

@@ -29,7 +29,7 @@ STUDY = Study(
     GenieConfig(
         tokenizer=TokenizerConfig(levels=(256,), pace=Pace(2.0), moving=100.0),
         actions=LatentActionConfig(pace=Pace()),
-        dynamics=DynamicsConfig(frames=4, pace=Pace(1.6), moving=50.0, unweighed=True),
+        dynamics=DynamicsConfig(frames=4, pace=Pace(1.6), moving=50.0, taken_back=1.0),
     ),
     TrainingConfig(steps=300, batch=16, rate=3e-3, save_every=60),
     Weighing(regions=()),

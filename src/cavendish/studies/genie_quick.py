@@ -69,7 +69,7 @@ def ask(study: Study, model: WorldModel, trials: int = TRIALS) -> tuple[Score, .
 
 def fresh(study: Study) -> Clip:
     """Film clips that no training saw."""
-    return replace(study.data.lead, size=CLIPS, seed=FRESH).clips(np.arange(CLIPS))
+    return replace(study.data.lead, size=CLIPS, seed=FRESH, flip=0.0, grid=()).clips(np.arange(CLIPS))
 
 
 def answers(

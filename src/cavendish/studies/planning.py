@@ -11,6 +11,7 @@ Shares of errands with Wilson intervals (Wilson 1927), of the same errands for a
 told of the goal by the lab's reader: what planning can reach here at all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -93,6 +94,12 @@ class Tables:
         ends = np.stack([table.state.position[0, -1, 0] for table in self.each])
         return np.asarray(np.linalg.norm(ends - self.asked.place, axis=-1))
 
+    def judged(self, policies: Mapping[str, Policy]) -> tuple[Score, ...]:
+        """Send every policy on the same errands, and score which goals it reaches."""
+        ends = {name: self.run(policy) for name, policy in policies.items()}
+        reached = tuple(proportion(f"goals reached, {name}", end < NEAR) for name, end in ends.items())
+        return (*reached, *(score(f"distance at the end, {name}", "m", end) for name, end in ends.items()))
+
 
 @final
 class Simulator:
@@ -158,6 +165,4 @@ class Planning(Experiment):
             "chance": Chance(model.buttons, seeded(FRESH, 3)),
             "simulator": Planner(simulator, seeded(FRESH, 4)),
         }
-        ends = {name: tables.run(policy) for name, policy in policies.items()}
-        reached = tuple(proportion(f"goals reached, {name}", end < NEAR) for name, end in ends.items())
-        return (*reached, *(score(f"distance at the end, {name}", "m", end) for name, end in ends.items()))
+        return tables.judged(policies)

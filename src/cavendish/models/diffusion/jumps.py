@@ -4,7 +4,8 @@ On a straight line the mean velocity from level t to level u, as a picture, is  
 so a sampler steps with it as with any x_hat, and u = t is the plain question again. A jump is two jumps of half the way
 (shortcut models, Frans et al. 2024, eq. 4; here every frame goes from its own t to its own u, all together), with
 m = (t + u) / 2 and z' where the first of them leads:
-    mean(z, t, u) = (mean(z, t, m) + mean(z', m, u)) / 2,
+    mean(z, t, u) = (mean(z, t, m) + mean(z', m, u)) / 2,     in pictures, with r = (u - t) / (1 - t),
+    x_hat = (z + x_hat(z, t, m)) / 2 + (x_hat(z', m, u) - z') / (2 - r),     z' = z + r / 2 (x_hat(z, t, m) - z),
 and both halves are what the network answers now, without gradient. The identity of Geng et al. (2025, MeanFlow), which
 asks for the derivative along the line instead, destroyed small models by its noise (docs/log.md).
 """
@@ -16,8 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cavendish.models.diffusion.flow import Straight
-from cavendish.models.diffusion.sampler import Answer, stepped
+from cavendish.models.diffusion.sampler import Answer
 from cavendish.models.diffusion.tokens import Tokens, rowwise
 from cavendish.models.world_model import Learner
 from cavendish.video import Clip
@@ -59,16 +59,18 @@ def jumping(answer: Answer, clean: Tokens, z: Tokens, generator: torch.Generator
 def aimed(answer: Answer, clean: Tokens, asked: Tokens) -> Float[Tensor, "m p"]:
     """Return what a network that answers half jumps as it does should answer to this one; the picture if it is none."""
     assert asked.until is not None
-    middle = (asked.level + asked.until) / 2
-    first = answer(replace(asked, until=middle))
-    halfway = replace(stepped(asked, first, middle, Straight()), until=asked.until)
-    end = stepped(halfway, answer(halfway), asked.until, Straight()).patch
+    reach = (asked.until - asked.level) / (1 - asked.level).clamp(min=1e-6)  # of what is left
+    first = asked.by_frame(answer(replace(asked, until=(asked.level + asked.until) / 2)))
+    z, row = asked.by_frame(asked.patch), (reach[..., None],)
+    there = rowwise(lambda z, first, reach: torch.lerp(z, first, reach / 2), asked.runs(0), (z, first), row)
+    halfway = replace(asked, patch=there.flatten(1), level=(asked.level + asked.until) / 2)
+    second = asked.by_frame(answer(halfway))
 
-    def whole(x: Tensor, z: Tensor, end: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        return torch.where(u > t, z + (1 - t) / (u - t).clamp(min=1e-6) * (end - z), x)
+    def whole(x: Tensor, before: Tensor, there: Tensor, second: Tensor, reach: Tensor) -> Tensor:
+        return torch.where(reach > 0, before + (second - there) / (2 - reach), x)
 
-    parts = (asked.by_frame(clean.patch), asked.by_frame(asked.patch), asked.by_frame(end))
-    return rowwise(whole, asked.runs(0), parts, (asked.level[..., None], asked.until[..., None])).flatten(1)
+    parts = (asked.by_frame(clean.patch), (z + first) / 2, there, second)
+    return rowwise(whole, asked.runs(0), parts, row).flatten(1)
 
 
 def _by_row(value: Float[Tensor, " clip"], tokens: Tokens) -> Float[Tensor, "row 1"]:

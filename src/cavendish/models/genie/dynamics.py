@@ -7,7 +7,7 @@ of the frames and U(0.5, 1) for the rest. Loss: cross-entropy of hidden symbols,
 differs from the one before. Each place also sees the symbol that was there before and may answer "the same" by a
 learnt bias; and a symbol is scored by its digits besides, so that likeness of symbols carries over.
 A loss with weights is least at scores log p(v) + log w(v), w = `moving` where v differs from the symbol before. At play
-they may be taken back (`unweighed`): with w = 50 a change would else be guessed wherever it has one chance in 50.
+the second part may be taken back (`taken_back` = 1): with w = 50 one chance in 50 is else enough to guess a change.
 The action of a frame is the one that led to it; the first frame has none. It is a token of the frame and is added again
 in every block (`token`), or is only added to what enters (`additive`, as in the paper).
 """
@@ -45,7 +45,7 @@ class DynamicsConfig:
     temperature: float = 0.0  # of imagination; 0 takes the likeliest symbol
     pace: Pace = PACE
     moving: float = field(default=5.0, metadata=LATER)  # weight of a symbol that changes
-    unweighed: bool = field(default=False, metadata=LATER)  # is that weight taken back when frames are imagined?
+    taken_back: float = field(default=0.0, metadata=LATER)  # of the logarithm of that weight, when frames are imagined
 
 
 @final
@@ -102,8 +102,10 @@ class Dynamics(Learner):
         return scores.scatter_add(-1, before[..., None], self.same(x))  # type: ignore[no-any-return]
 
     def chances(self, scores: Float[Tensor, "*b v"], before: Int[Tensor, "*b"]) -> Float[Tensor, "*b v"]:
-        """Return the scores that are believed at play: without the weight of the loss, if so configured."""
-        owed = math.log(self.config.moving) if self.config.unweighed else 0.0
+        """Return the scores that are believed at play: without what the weight of the loss has added to them."""
+        if self.config.taken_back == 0:
+            return scores
+        owed = self.config.taken_back * math.log(self.config.moving)
         return scores.scatter_add(-1, before[..., None], torch.full_like(scores[..., :1], owed))
 
     def past(self, symbols: Int[Tensor, "b t n"], action: Int[Tensor, "b s"]) -> list[Past]:

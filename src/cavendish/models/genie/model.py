@@ -6,6 +6,7 @@ is to choose the code oneself; a patch whose symbol stays keeps its pixels. All 
 key press to key press (`Memory`), hence a press costs one frame, however long the game.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
@@ -54,8 +55,10 @@ class GenieConfig:
                 )
         if min(self.dynamics.steps, self.dynamics.frames - 1) < 1:
             raise BadInputError("dynamics need at least 1 step, and 2 frames in a window")
-        if self.dynamics.moving <= 0:
-            raise BadInputError(f"dynamics.moving = {self.dynamics.moving:g}, expected a weight above 0")
+        weights = {"tokenizer": 1 + self.tokenizer.moving, "actions": 1 + self.actions.moving}
+        for name, weight in (weights | {"dynamics": self.dynamics.moving}).items():
+            if not 0 < weight < math.inf:
+                raise BadInputError(f"{name}.moving makes a weight of {weight:g}, expected one above 0")
 
     def build(self, generator: torch.Generator) -> "Genie":
         """Make the model with fresh parameters drawn from the generator."""

@@ -5,7 +5,7 @@ patch   a patch is read by itself and painted with a look at its neighbours: a p
         flicker (docs/log.md); it is the default.
 drawn   read as with `patch`, painted with attention within the frame.
 space   attention within a frame on both sides (ViT). space-time  the same, and back in time (ST-ViViT, the paper's).
-full    attention to all of a frame and of the frames before it at once (C-ViViT, Villegas et al. 2022).
+full    attention to all of a frame and of the frames before it at once (what Bruce et al., table 3, call C-ViViT).
 Loss: squared error; pixels that differ between the chosen frames of a clip weigh `moving` times more. Where hardly
 anything moves it takes more than the usual 15, and a learnt codebook, or the still scene is all that is learnt
 (docs/log.md).
@@ -64,7 +64,9 @@ class Tokenizer(Learner):
         shape = Shape(width, config.shape.depth, config.shape.heads, window)
         read, painted = (0 if config.kind in alone else shape.depth for alone in (("patch", "drawn"), ("patch",)))
         self.before, self.after = (
-            nn.ModuleList(FullBlock(shape) if config.kind == "full" else Block(shape, cells) for _ in range(depth))
+            nn.ModuleList(
+                FullBlock(shape, cells) if config.kind == "full" else Block(shape, cells) for _ in range(depth)
+            )
             for depth in (read, painted)
         )
 

@@ -109,26 +109,39 @@ class Block(nn.Module):
 
 @final
 class FullBlock(nn.Module):
-    """One layer in which a token sees all of its frame and of the W - 1 frames before it (C-ViViT's attention)."""
+    """One layer in which a token sees all of its frame and of the W - 1 frames before it, in one attention."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, cells: tuple[int, int]) -> None:
         super().__init__()
         width = shape.width
+        self.cells, self.window = cells, shape.window
         self.attention = Attention(width, shape.heads)
-        self.ago = nn.Parameter(torch.zeros(shape.heads, shape.window))  # added to a fit, by distance in time
+        self.near = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.ago = nn.Parameter(torch.zeros(shape.heads, shape.window))  # added to a fit, the oldest frame first
         self.up = nn.Parameter(torch.randn(HIDDEN * width, width) * width**-0.5)
         self.down = nn.Parameter(torch.zeros(width, HIDDEN * width))
+        nn.init.normal_(self.near.weight, std=0.1)
 
     def forward(self, x: Float[Tensor, "b t n k"], past: None) -> tuple[Float[Tensor, "b t n k"], None]:
         """Transform frames that are each other's past."""
         b, t, n, width = x.shape
-        at = torch.arange(t, device=x.device)
-        ago = at[:, None] - at
-        fit = self.ago[:, ago.clamp(0, self.ago.shape[1] - 1)]
-        fit = fit.masked_fill((ago < 0) | (ago >= self.ago.shape[1]), -torch.inf)
-        q, k, v = (part.flatten(1, 2).transpose(1, 2) for part in self.attention.parts(_normed(x)))
-        seen = F.scaled_dot_product_attention(q, k, v, fit.repeat_interleave(n, 1).repeat_interleave(n, 2))
+        q, *own = self.attention.parts(_normed(x))
+        before = windows(own[0].flatten(-2), own[1].flatten(-2), self.window, past).of(slice(0, -1))
+        keys, values = (
+            torch.cat([old.view(b, t, -1, n, *q.shape[-2:]), new[:, :, None]], 2).flatten(2, 3).flatten(0, 1)
+            for old, new in zip((before.keys, before.values), own, strict=True)
+        )
+        there = F.pad(before.exists, (0, 1), value=True)
+        fit = self.ago.expand(t, -1, -1).masked_fill(~there[:, None], -torch.inf).repeat_interleave(n, 2)
+        seen = F.scaled_dot_product_attention(
+            q.flatten(0, 1).transpose(1, 2),
+            keys.transpose(1, 2),
+            values.transpose(1, 2),
+            fit.repeat(b, 1, 1)[:, :, None].expand(-1, -1, n, -1),
+        )
         x = x + F.linear(seen.transpose(1, 2).reshape(b, t, n, width), self.attention.out)
+        grid = _normed(x).flatten(0, 1).mT.view(b * t, width, *self.cells)
+        x = x + self.near(grid).flatten(2).mT.view(b, t, n, width)
         return x + F.linear(F.gelu(F.linear(_normed(x), self.up)), self.down), None
 
 
@@ -160,4 +173,4 @@ def block_flops(shape: Shape, tokens: int) -> float:
 def full_block_flops(shape: Shape, tokens: int, frames: int) -> float:
     """Count those of a full block on one of some frames."""
     width, seen = shape.width, tokens * min(frames, shape.window)
-    return 2.0 * tokens * ((4 + 2 * HIDDEN) * width**2 + 2 * seen * width)
+    return 2.0 * tokens * ((4 + 2 * HIDDEN) * width**2 + 9 * width + 2 * seen * width)
