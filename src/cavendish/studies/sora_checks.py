@@ -203,6 +203,7 @@ def loop(exam: Exam) -> tuple[Score, ...]:
     The film is dreamt in 20 steps, for a name leaves everything open, and closed in one, as any join.
     """
     steps, time, quarter = 20, STEP * np.arange(FRAMES), FRAMES // 4
+    borders = [quarter - 1, FRAMES - quarter - 1]
     swings = motion(SWING, ("interpolation",), exam.count, time, 7)
     factors, turn = swings.factors.copy(), np.arange(exam.count)[:, None] + np.arange(FRAMES)
     factors[:, 0] = STEP * FRAMES / (2 * np.pi) * np.sqrt(SWING.stiffness / (np.pi * SWING.density))  # one swing a film
@@ -221,9 +222,11 @@ def loop(exam: Exam) -> tuple[Score, ...]:
         unclosed = replace(true.clip, frames=exam.pupil.answer(asked, true.clip, steps))
         frames = prompts.loop(joined, unclosed).frames
         jumps = (frames.float() - frames.roll(-1, 1).float()).square().mean((2, 3, 4)).sqrt().double().numpy()
-        new = [quarter - 1, FRAMES - quarter - 1, FRAMES - 1]
-        ratio = jumps[:, new].mean(1) / np.maximum(np.delete(jumps, new, 1).mean(1), 1e-9)
-        scores += [score(f"{name}: jumps at the seam and its borders / other jumps", "", ratio)]
+        inside = np.maximum(np.delete(jumps, [*borders, FRAMES - 1], 1).mean(1), 1e-9)
+        scores += [score(f"{name}: jump at the seam / jumps inside", "", jumps[:, -1] / inside)]
+        scores += [
+            score(f"{name}: jumps at the borders of what is new / inside", "", jumps[:, borders].mean(1) / inside)
+        ]
         scores += [lost(name, look(true, frames), number(true) >= 0)]
     return tuple(scores)
 
