@@ -33,7 +33,7 @@ class Wording:
 
     encoder: str = "all_minilm_l6_v2"  # a package that carries a model.zip, or a folder of transformers' files
     states: int = 384  # numbers per token
-    longest: int = 64
+    longest: int = 128
 
     @property
     def entries(self) -> int:
