@@ -1,14 +1,19 @@
 """What the README and the examples say works as they say it."""
 
+import os
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cavendish.cli import COMMANDS, call
+from cavendish.data import Recording
 from cavendish.studies import STUDIES, pretrained
 from cavendish.studies.experiments import EXPERIMENTS
 
@@ -70,3 +75,23 @@ def test_examples_run(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_version_is_said_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] not in README
+
+
+@pytest.mark.slow
+def test_a_robot_arm_is_filmed_and_its_films_are_lessons(tmp_path: Path) -> None:
+    pytest.importorskip("mujoco")
+    script = [sys.executable, str(ROOT / "examples" / "robot_arm" / "record.py"), str(tmp_path / "arm")]
+    filmed = subprocess.run(
+        [*script, "--films", "2", "--frames", "24"],
+        env=os.environ | {"MUJOCO_GL": "egl"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if filmed.returncode and "gl" in filmed.stderr.lower():
+        pytest.skip("no picture can be drawn here without a screen")
+    assert filmed.returncode == 0, filmed.stderr
+    clip = Recording(str(tmp_path / "arm")).clips(np.arange(8))
+    assert clip.actions is not None
+    assert set(clip.actions.unique().tolist()) <= set(range(5))
+    assert ((clip.frames[:, 1:] != clip.frames[:, :-1]).flatten(2).any(2)).float().mean() > 0.9
