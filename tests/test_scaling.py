@@ -51,8 +51,8 @@ def test_places_on_the_axes_are_counted() -> None:
     places = {cell.row: amount(cell.row.split()[0], cell.study) for cell in Scaling().cells("quick")}
     assert places["size pico"] == 691_744
     assert places["clips 64"] == 64
-    assert places["clips 6,400"] == 6400
-    assert places["compute 800"] == pytest.approx(8 * places["compute 100"])
+    assert places["clips 19,200"] == 19_200
+    assert places["compute 2,400"] == pytest.approx(8 * places["compute 300"])
 
 
 def said(rng: np.random.Generator) -> Iterator[tuple[str, list[tuple[Score, ...]]]]:

@@ -31,7 +31,7 @@ def perfect(score: Score) -> bool:
         return score.value < WORST[score.unit]
     if "slope" in score.name:
         return abs(score.value - 1) < 0.005
-    if "seam /" in score.name:
+    if score.name.endswith("inside"):
         return abs(score.value - 1) < 0.4  # eight balls that swing, each from a phase of its own
     if any(word in score.name for word in SHARE_WORDS):
         return score.value == 1
