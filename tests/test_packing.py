@@ -200,6 +200,14 @@ def test_leaps_may_be_asked_from_their_ends(frames: int, both: float) -> None:
     assert (half[:, :2].all(1) & ~half[:, -2:].any(1)).float().mean() == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_leap_leaves_something_to_learn_however_short_the_clip(frames: int) -> None:
+    for ends in (0.0, 1.0):
+        level = Mixture(leap=1.0, prefix=0.0, context=4, ends=ends).levels(1000, frames, seeded(0))
+        assert (level == 0).any(1).all()
+        assert (level == 1).sum(1).max() == frames - 1
+
+
 def test_a_hole_is_a_box_in_every_clip_and_crosses_none() -> None:
     model = shaken(replace(CONFIG, text=None))
     clips = [

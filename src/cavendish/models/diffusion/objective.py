@@ -77,10 +77,11 @@ class Mixture:
         shared = independent[:, :1].expand(-1, frames).clone()
         question = torch.rand(clips, 1, generator=generator, device=device)
         shared = torch.where(question < self.leap, torch.zeros_like(shared), shared)
-        shared[:, : self.context] = 1.0
+        context = min(self.context, frames - 1)  # of what is given whole nothing is left to learn
+        shared[:, :context] = 1.0
         if self.ends:
             way = torch.rand(clips, 1, generator=generator, device=device) / self.ends
-            shared = torch.where((way < 1) & (question < self.leap), self._ended(clips, frames, way), shared)
+            shared = torch.where((way < 1) & (question < self.leap), _ended(clips, frames, context, way), shared)
         levels = torch.where(question < self.leap + self.prefix, shared, independent)
         if self.subset + self.whole == 0.0:
             return levels
@@ -91,16 +92,17 @@ class Mixture:
         levels = torch.where(question >= 1 - self.subset - self.whole, one.expand_as(levels), levels)
         return torch.where(question >= 1 - self.subset, told, levels)
 
-    def _ended(self, clips: int, frames: int, way: Float[Tensor, "b 1"]) -> Float[Tensor, "b t"]:
-        """Give the last frames, and in half of the clips the first ones too if some are left between."""
-        at = torch.arange(frames, device=way.device).expand(clips, -1)
-        both = (way < 0.5) & (frames > 2 * self.context)
-        return ((at >= frames - self.context) | (both & (at < self.context))).float()
-
     def weight(self, level: Float[Tensor, "*row tubelet"]) -> Float[Tensor, "*row tubelet"]:
         """Return the loss weight of every frame; clean frames were given, so they teach nothing."""
         weight = self.flow.weight(level, self.cap)
         return torch.where(level < 1.0, weight, torch.zeros_like(weight))
+
+
+def _ended(clips: int, frames: int, context: int, way: Float[Tensor, "b 1"]) -> Float[Tensor, "b t"]:
+    """Give the last frames, and in half of the clips the first ones too if some are left between."""
+    at = torch.arange(frames, device=way.device).expand(clips, -1)
+    both = (way < 0.5) & (frames > 2 * context)
+    return ((at >= frames - context) | (both & (at < context))).float()
 
 
 def _subsets(clips: int, frames: int, generator: torch.Generator) -> Bool[Tensor, "b t"]:
