@@ -17,6 +17,7 @@ from cavendish.data.captions import SPOKEN, spoken, understand
 from cavendish.errors import BadInputError, InterruptedRunError
 from cavendish.models import DiffusionConfig, WorldModel
 from cavendish.models.diffusion import Diffusion, Lexicon, Mixture
+from cavendish.render.tensors import Canvas
 from cavendish.scenes import SCENES, Occlusion, UniformMotion
 from cavendish.studies import Study, Weighing, study_named
 from cavendish.training import Run, TrainingConfig, seeded, train
@@ -63,6 +64,14 @@ def test_over_many_steps_every_kind_has_its_weight_and_none_is_skipped() -> None
     assert counts.tolist() == [112, 56, 56, 28, 28]
 
 
+def test_an_accelerator_draws_the_same_blend_to_within_one_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cavendish.data.split.Canvas", lambda height, width, _: Canvas(height, width, "cpu"))
+    for ours, its in zip(BLEND.batches(7, 10), BLEND.batches(7, 10, "cuda"), strict=True):
+        apart = (ours.frames.int() - its.frames.int()).abs()
+        assert apart.max() <= 1
+        assert (ours.told and ours.told()) == (its.told and its.told())
+
+
 def test_a_share_is_cut_out_of_its_split() -> None:
     index = np.array([3, 4])
     whole, window = BALL.clips(index).frames, SHARES[2].clips(index)
@@ -104,9 +113,9 @@ def test_an_interrupted_blend_goes_on_to_the_same_bits(tmp_path: Path, monkeypat
         for pause in pauses:
             stop = StopRequest()
 
-            def batches(blend: Blend, step: int, batch: int) -> tuple[Clip, ...]:
+            def batches(blend: Blend, step: int, batch: int, device: str) -> tuple[Clip, ...]:
                 stop.signal = 15 if step == pause else None  # noqa: B023  (drawn one step ahead)
-                return made(blend, step, batch)
+                return made(blend, step, batch, device)
 
             monkeypatch.setattr(Blend, "batches", batches)
             model, run = STUDY.model.build(seeded(0)), Run(tmp_path / name, BLEND, STUDY.training, 0, stop, str)

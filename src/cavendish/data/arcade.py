@@ -8,7 +8,7 @@ buttons stay beside the clip, for scoring and for nothing else. There is no law,
 frame is 1 m wide by decree, and whoever asks for a scene is refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, final
 
@@ -53,9 +53,10 @@ class Arcade:
         """Return the time between frames."""
         return HELD / 60
 
-    def batches(self, step: int, batch: int) -> tuple[Clip, ...]:
-        """Make what one training step sees."""
-        return (self.clips((np.arange(batch) + step * batch) % self.size),)
+    def batches(self, step: int, batch: int, device: str = "cpu") -> tuple[Clip, ...]:
+        """Make what one training step sees, with its frames on a device."""
+        clip = self.clips((np.arange(batch) + step * batch) % self.size)
+        return (replace(clip, frames=clip.frames.to(device)),)
 
     def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
         """Cut a batch of clips from the episodes."""

@@ -66,9 +66,9 @@ class Share:
         height, width = self.window or self._whole()
         return height, width
 
-    def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
+    def clips(self, indices: Int[np.ndarray, " b"], device: str = "cpu") -> Clip:
         """Make a batch of clips, each cut at a place and an instant of its own."""
-        whole = self.split.clips(indices)
+        whole = self.split.clips(indices, device)
         height, width = self.size
         kept = self.stride * np.arange(self.frames)
         cut = []
@@ -137,12 +137,12 @@ class Blend:
         """Return the number of clips of all splits."""
         return sum(share.split.size for share in self.shares)
 
-    def batches(self, step: int, batch: int) -> tuple[Clip, ...]:
-        """Make what one training step sees: a batch of each kind that has its turn."""
+    def batches(self, step: int, batch: int, device: str = "cpu") -> tuple[Clip, ...]:
+        """Make what one training step sees, with its frames on a device: a batch of each kind that has its turn."""
         total = sum(share.weight for share in self.shares)
         made = []
         for share in self.shares:
             first, end = (n * batch * share.weight // total for n in (step, step + 1))
             if end > first:
-                made.append(share.clips(np.arange(first, end) % share.split.size))
+                made.append(share.clips(np.arange(first, end) % share.split.size, device))
         return tuple(made)

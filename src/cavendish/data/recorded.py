@@ -10,7 +10,7 @@ is named as it was given, so a relative name leaves the hash of a study the same
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import final
@@ -51,9 +51,10 @@ class Recording:
         """Refuse: nobody wrote down the law of these films."""
         raise BadInputError(f"{self.folder} is no scene: its law is not known, so it can be watched but not weighed")
 
-    def batches(self, step: int, batch: int) -> tuple[Clip, ...]:
-        """Make what one training step sees."""
-        return (self.clips((np.arange(batch) + step * batch) % self.size),)
+    def batches(self, step: int, batch: int, device: str = "cpu") -> tuple[Clip, ...]:
+        """Make what one training step sees, with its frames on a device."""
+        clip = self.clips((np.arange(batch) + step * batch) % self.size)
+        return (replace(clip, frames=clip.frames.to(device)),)
 
     def clips(self, indices: Int[np.ndarray, " b"]) -> Clip:
         """Cut a batch of clips from the films."""

@@ -20,7 +20,7 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
-from cavendish.data import AnyData, Split
+from cavendish.data import AnyData
 from cavendish.errors import BadInputError, NonFiniteError
 from cavendish.models.world_model import Learner, Pace, Stage, WorldModel
 from cavendish.training import checkpoint
@@ -160,19 +160,14 @@ def _feed(run: Run, start: int, device: torch.device) -> Iterator[tuple[Clip, ..
     batch = run.config.batch
     for step in range(start, run.config.steps):
         for part in run.spread.mine(batch):
-            yield _batch(run.split, step * run.spread.parts + part, batch // run.spread.parts, device)
+            drawn = run.split.batches(step * run.spread.parts + part, batch // run.spread.parts, device.type)
+            yield tuple(_carried(clip, device) for clip in drawn)
 
 
-def _batch(split: AnyData, step: int, batch: int, device: torch.device) -> tuple[Clip, ...]:
-    if device.type == "cpu":
-        return split.batches(step, batch)
-    clips = split.batches(step, batch, device.type) if isinstance(split, Split) else split.batches(step, batch)
-    return tuple(_moved(clip, device) for clip in clips)
-
-
-def _moved(clip: Clip, device: torch.device) -> Clip:
+def _carried(clip: Clip, device: torch.device) -> Clip:
+    """Bring what belongs to frames to where they were drawn, without what a model must not see."""
     pressed = None if clip.actions is None else clip.actions.to(device)
-    return replace(clip, frames=clip.frames.to(device), time=clip.time.to(device), trajectory=None, actions=pressed)
+    return replace(clip, time=clip.time.to(device), trajectory=None, actions=pressed)
 
 
 def _device(model: Learner) -> torch.device:
