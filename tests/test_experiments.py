@@ -32,6 +32,7 @@ from cavendish.studies.experiment import (
     over_seeds,
     run_experiment,
 )
+from cavendish.studies.experiments import EXPERIMENTS, experiment_named
 from cavendish.studies.shots import Shots
 from cavendish.studies.workers import Cluster, Processes
 
@@ -182,3 +183,14 @@ def test_a_study_that_was_killed_goes_on_without_doing_finished_cells_again(tmp_
 def test_no_fewer_than_one_process() -> None:
     with pytest.raises(BadInputError, match="workers = 0, expected at least 1"):
         Processes(0)
+
+
+def test_what_is_meant_for_an_accelerator_learns_on_one() -> None:
+    for experiment in EXPERIMENTS:
+        for preset in experiment.presets():
+            engines = {cell.study.engine.device for cell in experiment.cells(preset)}
+            assert engines <= {"cuda" if preset in ("h100", "paper") else "cpu"}, f"{experiment.name}, {preset}"
+
+
+def test_what_knows_its_own_way_to_use_an_accelerator_keeps_it() -> None:
+    assert experiment_named("genie-coinrun").cells("h100")[0].study.engine.compiled == "kernels"

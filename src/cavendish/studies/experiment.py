@@ -36,10 +36,13 @@ from cavendish.measure.statistics import holm, p_zero
 from cavendish.models import WorldModel
 from cavendish.studies.run import learn, open_run
 from cavendish.studies.study import Study
+from cavendish.training.engine import Engine
 from cavendish.training.machine import describe
 
 AT = ": "  # in the name of a row: before it stands the heading of its table
 PATIENCE = 2.0  # s between looks at cells in other hands
+ACCELERATED = ("h100", "paper")  # presets whose cells learn on an accelerator, each in its own way or in this one:
+USUAL = Engine("cuda", "bfloat16")  # (blocks are not compiled: blends change the number of tokens at every step)
 
 
 @final
@@ -136,7 +139,7 @@ class Experiment(ABC):
         known = self.presets()
         if preset not in known:
             raise unknown(f"preset of {self.name}", preset, known)
-        return tuple(known[preset])
+        return tuple(_accelerated(task) if preset in ACCELERATED else task for task in known[preset])
 
 
 Spread = Callable[[Experiment, str, Path, Console], None]
@@ -213,6 +216,12 @@ def sections(rows: tuple[Row, ...]) -> dict[str, tuple[Row, ...]]:
         heading, _, name = row.name.rpartition(AT)
         found[heading] = (*found.get(heading, ()), replace(row, name=name))
     return found
+
+
+def _accelerated(task: Cell | Trial) -> Cell | Trial:
+    if isinstance(task, Trial) or task.study.engine != Engine():
+        return task
+    return replace(task, study=replace(task.study, engine=USUAL))
 
 
 def _seen_to(experiment: Experiment, numbered: tuple[int, Cell | Trial], root: Path, console: Console) -> bool:
