@@ -24,7 +24,7 @@ def at(flow: AnyFlow, level: float) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_who_knows_the_picture_arrives_there_in_any_number_of_steps(flow: AnyFlow) -> None:
-    for steps in (1, 3, 20):
+    for steps in (1, 3, 20, 100):
         levels = [float(flow.shifted(torch.tensor(k / steps, dtype=torch.double))) for k in range(steps + 1)]
         z, here = at(flow, 0.0)
         for following in levels[1:]:

@@ -126,10 +126,39 @@ def test_images_come_in_the_order_of_their_numbers_without_gaps(tmp_path: Path) 
     (tmp_path / "plain" / "shot2_5.png").unlink()
     with pytest.raises(BadInputError, match="image 4 is followed by 6"):
         read_clip(tmp_path / "plain")
+    (tmp_path / "few").mkdir()
+    for number in (0, 1, 3):
+        Image.fromarray(counting(1)[0]).save(tmp_path / "few" / f"{number}.png")
+    with pytest.raises(BadInputError, match="image 1 is followed by 3"):
+        read_clip(tmp_path / "few")
     Image.fromarray(counting(13)[0, :16]).save(tmp_path / "plain" / "shot2_5.png")
     with pytest.raises(CorruptDataError, match="frame 5 is 64 x 16"):
         read_clip(tmp_path / "plain")
     assert sorted([Path("a10"), Path("a9"), Path("a1b2")], key=natural) == [Path("a1b2"), Path("a9"), Path("a10")]
+
+
+def test_a_picture_is_read_as_a_viewer_shows_it(tmp_path: Path) -> None:
+    grey = np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8)
+    deep = grey.astype(np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    clear = np.zeros((8, 8, 4), np.uint8)
+    clear[:4] = (255, 0, 0, 255)  # red above, nothing below
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    Image.fromarray(clear).quantize(4).save(tmp_path / "palette.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by a quarter, clockwise
+    wide = np.zeros((8, 16, 3), np.uint8)
+    wide[:, :8] = 255
+    Image.fromarray(wide).save(tmp_path / "photo.jpg", quality=95, exif=turned)
+    found = {name: read_clip(tmp_path / name)[0].astype(int) for name in ("deep.png", "clear.png", "palette.png")}
+    assert (found["deep.png"] == grey[..., None]).all()
+    for name in ("clear.png", "palette.png"):
+        assert np.abs(found[name][:4] - (255, 0, 0)).max() <= 1, name
+        assert np.abs(found[name][4:] - 255).max() <= 1, name
+    photo = read_clip(tmp_path / "photo.jpg")[0]
+    assert photo.shape == (16, 8, 3)
+    assert photo[:7].min() > 240
+    assert photo[-7:].max() < 15
 
 
 def png(width: int, height: int, data: bytes) -> bytes:

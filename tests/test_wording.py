@@ -110,7 +110,12 @@ def test_what_reads_is_stored_by_name(wording: Wording) -> None:
 MISTAKES: dict[str, Callable[[Path], object]] = {
     "caption of 13 pieces": lambda folder: Wording(str(folder), 16, longest=12).read(SAID),
     "states of 16 numbers": lambda folder: Wording(str(folder)).read(SAID),
-    "not finite": lambda folder: Wording(str(folder), 16).read(("a ball at 2e999",)),
+    "caption of 602 pieces, the sentence encoder reads at most 512": lambda folder: Wording(str(folder), 16).read(
+        ("ball " * 600,)
+    ),
+    "carries no model.zip": lambda folder: Wording("numpy").read(("a ball",)),
+    "longest = 0, expected 1 or more": lambda folder: Wording(str(folder), 16, longest=0),
+    "is inf, expected a finite one": lambda folder: Wording(str(folder), 16).read(("a ball at 2e999",)),
     "no sentence encoder": lambda folder: encoder(str(folder.parent)),
     "neither a folder nor an installed package": lambda folder: encoder(str(folder / "nowhere")),
 }

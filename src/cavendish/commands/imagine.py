@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from cavendish.artefact import committed_folder
-from cavendish.commands.films import Format, check_request, commit_films
+from cavendish.commands.films import Format, check_request, commit_answers, commit_films
 from cavendish.commands.prompting import Asked, answer
 from cavendish.data import Split
 from cavendish.data.kit import read_kit
@@ -74,10 +74,12 @@ def main(arguments: list[str]) -> None:
         if not isinstance(model, Diffusion):
             raise BadInputError(f"{folder}: this model answers no prompts")
         steps = model.config.steps if options.steps is None else options.steps
-        frames = answer(options.asked, study, model, options.count, (steps, options.seed))
-        commit_films(options.out, frames.numpy(), None, scene, options.format)
-        sys.stdout.write(f"{options.count} answers of {frames.shape[1]} frames in {options.out}\n")
+        answers = answer(options.asked, study, model, options.count, (steps, options.seed))
+        commit_answers(options.out, answers, options.format)
+        sys.stdout.write(f"{options.count} answers of {answers.frames.shape[1]} frames in {options.out}\n")
         return
+    if options.steps is not None:
+        raise BadInputError("--steps belongs to a prompt or to --pipeline: ask with --caption, --image, --clip, ...")
     if not isinstance(study.data, Split):
         raise BadInputError(f"{folder}: taught a blend of worlds; ask with --caption, --image or --clip")
     split = Split(scene, options.region, options.count, options.seed, data.picture, data.flip)

@@ -1,7 +1,8 @@
 """What a person asks of a trained model on the command line, turned into a prompt.
 
 Pictures keep the scale of training: W pixels across show W times the metres per pixel that the model has learnt, so
-another size or aspect is a larger or smaller window on the same world. Beyond the trained duration a window slides on.
+another size or aspect is a larger or smaller window on the same world. Beyond the trained duration a window slides on,
+without the caption, which tells of the beginning. Films keep their own clock, pictures without one take the model's.
 """
 
 from dataclasses import dataclass, replace
@@ -9,14 +10,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from cavendish.data.decoding import Decoder
 from cavendish.errors import BadInputError
 from cavendish.models.diffusion import Diffusion, Sampling, prompts
 from cavendish.models.diffusion.prompts import Prompt
-from cavendish.motion import World
+from cavendish.motion import Seconds, World
 from cavendish.studies import Study
 from cavendish.training import seeded
 from cavendish.video import Clip, Imagined
@@ -37,7 +37,7 @@ class Asked:
     size: tuple[int, int] | None = None
     """Height and width in pixels, where no image or clip says it."""
     duration: float | None = None
-    """Seconds in all; by default the scene's. Beyond it a window slides on."""
+    """Seconds in all; by default as trained. Forwards, a window slides on beyond that."""
     how: Literal["forward", "backward", "join", "loop", "inpaint", "edit"] = "forward"
     """What to invent: what comes next, what was before, what is between --clip and --then, a film that ends where it
     begins, what is inside --hole, or a variation of --strength."""
@@ -45,59 +45,78 @@ class Asked:
     """With --how join: the film to end with."""
     hole: tuple[float, float, float, float, float, float] | None = None
     """With --how inpaint: from and to in seconds, left and right, bottom and top in metres."""
-    strength: float = 0.5
-    """With --how edit, or before a clip is closed to a loop: 0 keeps the clip, 1 forgets it."""
+    strength: float | None = None
+    """With --how edit, or before a clip is closed to a loop: 0 keeps the clip, 1 forgets it; by default 0.5."""
     text_guidance: float = 1.0
     """Strength of the caption; 1: none added."""
     history_guidance: float = 1.0
     """Strength of the given frames; 1: none added."""
 
 
-def answer(
-    asked: Asked, study: Study, model: Diffusion, count: int, how: tuple[int, int]
-) -> UInt8[Tensor, "b t h w c"]:
+def answer(asked: Asked, study: Study, model: Diffusion, count: int, how: tuple[int, int]) -> Clip:
     """Dream `count` answers; `how` is denoising steps and seed."""
+    _refuse_unused(asked)
     steps, seed = how
     generator = seeded(seed)
     sampling = Sampling(steps, asked.text_guidance, asked.history_guidance)
     said = None if asked.caption is None else (asked.caption,) * count
 
     def dream(prompt: Prompt) -> Imagined:
-        return model.dream(replace(prompt, captions=said), generator, sampling)
+        return model.dream(prompt, generator, sampling)
 
-    total, path = _frames(asked.duration, study), asked.image or asked.clip
-    if path is not None and (asked.size is not None or None not in (asked.image, asked.clip)):
-        raise BadInputError("expected one of --image and --clip, and with it no --size: pictures have their own")
-    if path is None:
-        prompt = _from_nothing(asked, study, count, total)
-    else:
-        prompt = _from_film(asked, study, _film(path, study, count), total)
+    given = _given(asked, study, count)
+    total = _frames(asked.duration, study.data.frames, _tick(given, study))
+    prompt = _from_nothing(asked, study, count, total) if given is None else _from_film(asked, study, given, total)
     if asked.how == "loop":
         prompts.closing(prompt.film)  # refuse what cannot be closed before it is dreamt
-    dreamt = dream(prompt)
+    dreamt = dream(replace(prompt, captions=said))
     assert dreamt.frames is not None
     clip, more = Clip(dreamt.frames, dreamt.time, dreamt.world), total - dreamt.frames.shape[1]
     if asked.how == "loop":
-        return prompts.loop(dream, clip).frames
+        return prompts.loop(dream, clip)
     if asked.how != "forward" or more <= 0:
-        return clip.frames
-    return prompts.rollout(dream, clip, more, study.data.frames).frames
+        return clip
+    return prompts.rollout(dream, clip, more, study.data.frames)
+
+
+def _refuse_unused(asked: Asked) -> None:
+    """Refuse what the way of asking does not use: an option that is ignored looks like one that does nothing."""
+    filmed = asked.image is not None or asked.clip is not None
+    kept = asked.how in ("inpaint", "edit") or (asked.how == "loop" and filmed)
+    unused = {
+        "--then: only --how join ends with another film": asked.then is not None and asked.how != "join",
+        "--hole: only --how inpaint has one": asked.hole is not None and asked.how != "inpaint",
+        "--strength: only --how edit, or loop with --clip, dreams a film again": (
+            asked.strength is not None and asked.how != "edit" and not (asked.how == "loop" and filmed)
+        ),
+        f"--duration: --how {asked.how} keeps the film's own": asked.duration is not None and kept,
+        "--text-guidance: there is no --caption": asked.text_guidance != 1.0 and asked.caption is None,
+        "--history-guidance: no frames are given": asked.history_guidance != 1.0 and not filmed,
+        "--size: pictures have their own": asked.size is not None and filmed,
+        "--clip: expected one of --image and --clip": None not in (asked.image, asked.clip),
+        f"--how {asked.how} needs --clip": not filmed and asked.how not in ("forward", "loop"),
+    }
+    for reason, wrong in unused.items():
+        if wrong:
+            raise BadInputError(reason)
 
 
 def _from_nothing(asked: Asked, study: Study, count: int, total: int) -> Prompt:
-    if asked.how not in ("forward", "loop"):
-        raise BadInputError(f"--how {asked.how} needs --clip")
     size = asked.size or (study.data.lead.picture.height, study.data.lead.picture.width)
     frames = min(total, study.data.frames) if asked.how == "forward" else total
     return prompts.nothing(frames, size, study.data.step, _world(study, *size), count)
 
 
 def _from_film(asked: Asked, study: Study, given: Clip, total: int) -> Prompt:
-    known, trained = len(given.time), study.data
-    tick = trained.step if known == 1 else None
+    known, step = len(given.time), _tick(given, study)
+    if asked.how in ("forward", "backward") and total <= known:
+        raise BadInputError(
+            f"what is given lasts {known * step:g} s, the answer {total * step:g} s: expected a longer --duration"
+        )
+    tick = step if known == 1 else None
     match asked.how:
         case "forward":
-            return prompts.extend(given, 0, min(total, max(trained.frames, known)) - known, tick)
+            return prompts.extend(given, 0, min(total, max(study.data.frames, known)) - known, tick)
         case "backward":
             return prompts.extend(given, total - known, 0, tick)
         case "join":
@@ -106,7 +125,17 @@ def _from_film(asked: Asked, study: Study, given: Clip, total: int) -> Prompt:
         case "inpaint":
             return prompts.inpaint(given, _hole(asked, given))
         case _:
-            return prompts.edit(given, asked.strength)
+            return prompts.edit(given, 0.5 if asked.strength is None else asked.strength)
+
+
+def _given(asked: Asked, study: Study, count: int) -> Clip | None:
+    path = asked.image or asked.clip
+    if path is None:
+        return None
+    film = _film(path, study, count)
+    if asked.image is not None and len(film.time) > 1:
+        raise BadInputError(f"{path}: {len(film.time)} images, expected one with --image, or --clip")
+    return film
 
 
 def _film(path: Path, study: Study, count: int) -> Clip:
@@ -118,6 +147,11 @@ def _film(path: Path, study: Study, count: int) -> Clip:
     return Clip(frames.expand(count, -1, -1, -1, -1), time, _world(study, *frames.shape[1:3]))
 
 
+def _tick(given: Clip | None, study: Study) -> Seconds:
+    """Return the time between frames: a film's own, or the model's."""
+    return study.data.step if given is None or len(given.time) < 2 else float(given.time.diff().mean())
+
+
 def _hole(asked: Asked, given: Clip) -> Tensor:
     """Return the pixels whose middles are inside the hole."""
     begin, end, left, right, bottom, top = _needed(asked.hole, "hole")
@@ -125,7 +159,13 @@ def _hole(asked: Asked, given: Clip) -> Tensor:
     x = given.world.width * (torch.arange(w) + 0.5) / w
     y = given.world.height * (h - 0.5 - torch.arange(h)) / h
     inside = ((given.time >= begin) & (given.time <= end))[:, None, None]
-    return inside & ((y > bottom) & (y < top))[:, None] & ((x > left) & (x < right))
+    hole = inside & ((y > bottom) & (y < top))[:, None] & ((x > left) & (x < right))
+    if not bool(hole.any()):
+        raise BadInputError(
+            f"--hole {begin:g} {end:g} {left:g} {right:g} {bottom:g} {top:g}: no pixel lies in it; expected from and "
+            f"to of three, within {float(given.time[-1]):g} s, {given.world.width:g} m and {given.world.height:g} m"
+        )
+    return hole
 
 
 def _needed(value: T | None, name: str) -> T:
@@ -134,13 +174,12 @@ def _needed(value: T | None, name: str) -> T:
     return value
 
 
-def _frames(duration: float | None, study: Study) -> int:
-    trained = study.data
+def _frames(duration: float | None, trained: int, tick: Seconds) -> int:
     if duration is None:
-        return trained.frames
-    if not trained.step <= duration <= 1000 * trained.frames * trained.step:
-        raise BadInputError(f"duration = {duration:g} s, expected {trained.step:g} s or more, and no eternity")
-    return round(duration / trained.step)
+        return trained
+    if not tick <= duration <= 1000 * trained * tick:
+        raise BadInputError(f"duration = {duration:g} s, expected {tick:g} s or more, and no eternity")
+    return round(duration / tick)
 
 
 def _world(study: Study, height: int, width: int) -> World:

@@ -24,13 +24,14 @@ from typing import Any, BinaryIO
 
 import av
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 DEMUXERS = "mov,mp4,matroska,webm,avi"
 CODECS = frozenset(
     {"h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "ffv1", "png"}
 )
 STILLS = ("PNG", "JPEG", "WEBP")
+PICTURES = (b"GIF8", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 MEGAPIXEL_SECONDS = 0.1  # processor time that a decoded megapixel earns
 Frame = tuple[float, float, np.ndarray[Any, np.dtype[np.uint8]]]  # shown from [s], held for [s]; -1: not told; RGB
@@ -98,12 +99,12 @@ def _film(path: Path, limits: dict[str, float]) -> Iterator[Frame]:
     with path.open("rb") as file:
         start = file.read(12)
         file.seek(0)
-        if start[:4] == b"GIF8" or start[:8] == b"\x89PNG\r\n\x1a\n" or (start[:4], start[8:]) == (b"RIFF", b"WEBP"):
+        if start.startswith(PICTURES) or (start[:4], start[8:]) == (b"RIFF", b"WEBP"):
             yield from _animation(file, limits)
         elif start[4:8] in QUICKTIME or start[:4] == b"\x1aE\xdf\xa3" or (start[:4], start[8:]) == (b"RIFF", b"AVI "):
             yield from _video(file, limits)
         else:
-            raise RefusedError("is no mp4, mov, webm, mkv, avi, gif, webp or png by its first bytes")
+            raise RefusedError("is no mp4, mov, webm, mkv, avi, gif, webp, png or jpg by its first bytes")
 
 
 def _video(file: BinaryIO, limits: dict[str, float]) -> Iterator[Frame]:
@@ -156,15 +157,15 @@ def _upright(
 
 
 def _animation(file: BinaryIO, limits: dict[str, float]) -> Iterator[Frame]:
-    """Decode a GIF, WebP or PNG; each frame starts when those before it have been shown."""
-    with Image.open(file, formats=("GIF", "WEBP", "PNG")) as image:
+    """Decode a GIF, WebP, PNG or JPEG; each frame starts when those before it have been shown."""
+    with Image.open(file, formats=("GIF", *STILLS)) as image:
         declared, clock = int(getattr(image, "n_frames", 1)), 0.0
         if declared > limits["frames"]:
             raise RefusedError(f"more than {limits['frames']:g} frames")
         for number in range(declared):
             image.seek(number)
             hold = max(float(image.info.get("duration", 0)), 0.0) / 1000
-            yield clock, hold, np.asarray(image.convert("RGB"))
+            yield clock, hold, _seen(image)
             clock += hold
 
 
@@ -173,10 +174,25 @@ def _images(paths: list[Path]) -> Iterator[Frame]:
     for path in paths:
         try:
             with path.open("rb") as file, Image.open(file, formats=STILLS) as image:
-                frame = np.asarray(image.convert("RGB"))
+                frame = _seen(image)
         except Exception as error:
             raise RefusedError(f"{path.name} cannot be decoded ({type(error).__name__})") from error
         yield -1.0, -1.0, frame
+
+
+def _seen(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return a picture as a viewer shows it: the right way up, on white where it is clear, 16 bits of grey as 8."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode == "I":
+        grey = np.asarray(image).clip(0, 65535) // 257
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, -1)
+    if image.mode == "F":
+        raise RefusedError("holds numbers of unknown range, expected a picture of 8 or 16 bits")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image.convert("RGBA"))
+        image = white
+    return np.asarray(image.convert("RGB"))
 
 
 if __name__ == "__main__":

@@ -67,11 +67,15 @@ class Decoder:
 
     def read(self, path: Path) -> Film:
         """Decode a film file or a folder of numbered images; raise CorruptDataError that names what is refused."""
-        paths = numbered(path) if path.is_dir() else [path]
-        for one in paths:
-            if not one.is_file():
-                raise BadInputError(f"{one}: no such file")
-        request = {"paths": [str(one.resolve()) for one in paths], "images": path.is_dir()}
+        try:
+            images = path.is_dir()
+            paths = numbered(path) if images else [path]
+            missing = [one for one in paths if not one.is_file()]
+        except OSError as error:
+            raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+        if missing:
+            raise BadInputError(f"{missing[0]}: no such file")
+        request = {"paths": [str(one.resolve()) for one in paths], "images": images}
         child = self._child()
         watch = threading.Timer(PATIENCE, child.kill)
         watch.start()
@@ -174,8 +178,10 @@ def numbered(folder: Path) -> list[Path]:
     if len(numbers) != len(files):
         raise BadInputError(f"{folder}: {len(files) - len(numbers)} of {len(files)} images have no number")
     steps = np.diff(numbers)
-    if len(steps) and (steps.min() < 1 or steps.min() != steps.max()):
-        at = int(np.argmax(steps != np.median(steps)))
+    values, counts = np.unique(steps[steps > 0], return_counts=True)
+    usual = values[counts.argmax()] if len(values) else 1
+    if (steps != usual).any():
+        at = int(np.argmax(steps != usual))
         raise BadInputError(f"{folder}: image {numbers[at]} is followed by {numbers[at + 1]}; one is missing or twice")
     return files
 

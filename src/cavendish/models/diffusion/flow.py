@@ -23,7 +23,6 @@ from torch import Tensor
 
 from cavendish.errors import BadInputError
 
-FLOOR = 0.05  # smallest 1 - level that a straight step divides by (Li & He 2025, JiT)
 FAINTEST = 0.01  # least share of the picture where the noise is predicted
 
 
@@ -53,7 +52,7 @@ class Straight:
 
     def moved(self, z: Tensor, x_hat: Tensor, level: Tensor, following: Tensor) -> Tensor:
         """Return z at the following level; what does not rise stays."""
-        return torch.lerp(z, x_hat, ((following - level) / (1 - level).clamp(min=FLOOR)).clamp(0.0, 1.0))
+        return torch.lerp(z, x_hat, ((following - level) / (1 - level).clamp(min=1e-6)).clamp(0.0, 1.0))
 
     def weight(self, level: Tensor, cap: float) -> Tensor:
         """Return what an error of x_hat counts."""

@@ -5,6 +5,7 @@ the rest as noise, and walk every frame from its level to the next (`sampler`). 
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
@@ -21,7 +22,7 @@ from cavendish.models.diffusion.jumps import Jumps
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised, shown
 from cavendish.models.diffusion.packing import Parting, together
-from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, extend
+from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, check_frames, extend
 from cavendish.models.diffusion.sampler import Answer, Path, Sampling, guided, walk
 from cavendish.models.diffusion.text import Words
 from cavendish.models.diffusion.tokens import (
@@ -38,6 +39,7 @@ from cavendish.models.world_model import Pace, Stage, WorldModel, parameters_fro
 from cavendish.video import Clip, Imagined
 
 FEW_CLIPS = Pace(steps=1.4, batch=0.25)  # of a codec: every frame is a lesson, so few clips at a time are enough
+MOST_TOKENS = 2**16  # of a clip that is dreamt in one piece
 Question = Callable[[Answer, Tokens, Tokens, torch.Generator], tuple[Tokens, Tokens]]
 
 
@@ -112,7 +114,7 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
         """Walk the future from noise to frames; where it does not fill the last tubelet, dream on and cut."""
-        known = _checked(context).shape[1]
+        known = check_frames(context).shape[1]
         if known < 2 or horizon < 1:
             raise BadInputError(f"imagine needs 2 frames of context or more and a horizon, got {known} and {horizon}")
         dreamt = horizon + -(known + horizon) % self.span
@@ -124,6 +126,12 @@ class Diffusion(WorldModel):
         how = how or Sampling(self.config.steps)
         whole = asked.padded(self.span)
         b, t, h, w, _ = whole.film.frames.shape
+        rows_of_clip, *patches = self._shape(whole.film)
+        tokens = rows_of_clip * (self.config.registers + math.prod(patches))
+        if tokens > MOST_TOKENS:
+            raise BadInputError(
+                f"{t} frames of {h} x {w} px: {tokens} tokens that look at each other, expected at most {MOST_TOKENS}"
+            )
         flow = self.config.mixture.flow
         levels = [flow.shifted(level).expand(b, -1) for level in whole.schedule(how.steps)]
         clean = self._tokens(whole.film, levels[0], self._words(asked.captions))
@@ -151,7 +159,7 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
         """Squared error of each frame when it is dreamt in one leap from the context frames."""
-        b, t = _checked(clip).shape[:2]
+        b, t = check_frames(clip).shape[:2]
         level = torch.zeros(b, t, device=clip.frames.device)
         level[:, : self.config.mixture.context] = 1.0
         clean = self._tokens(clip, level)
@@ -167,7 +175,7 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def layers(self, clip: Clip) -> Float[Tensor, "layer b t k"]:
         """Mean over the patches of a frame of every block's token, and of token times place: up, then right."""
-        b, t = _checked(clip).shape[:2]
+        b, t = check_frames(clip).shape[:2]
         self._shape(clip)
         moments = []
         for end in range(self.span, t + 1, self.span):
@@ -218,7 +226,7 @@ class Diffusion(WorldModel):
 
     def _asked(self, clip: Clip, generator: torch.Generator) -> Tokens:
         """Pack training clips at levels drawn from the mixture, some without their captions."""
-        b, t = _checked(clip).shape[:2]
+        b, t = check_frames(clip).shape[:2]
         mixture, device = self.config.mixture, generator.device
         level = mixture.levels(b, t, generator)
         if t == 1:
@@ -275,11 +283,3 @@ def _cut(imagined: Imagined, count: int) -> Imagined:
     """Keep the first frames."""
     assert imagined.frames is not None
     return replace(imagined, frames=imagined.frames[:, :count], time=imagined.time[:count])
-
-
-def _checked(clip: Clip) -> UInt8[Tensor, "b t h w c"]:
-    if clip.frames.ndim != 5 or clip.frames.dtype != torch.uint8:
-        raise BadInputError(
-            f"frames are {clip.frames.dtype} {tuple(clip.frames.shape)}, expected uint8 (b, t, h, w, c)"
-        )
-    return clip.frames

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from cavendish.errors import BadInputError
@@ -38,15 +38,19 @@ class Prompt:
 
     def __post_init__(self) -> None:
         """Refuse a film that is none."""
-        frames, time = self.film.frames, self.film.time
-        if frames.ndim != 5 or frames.dtype != torch.uint8 or frames.shape[-1] != 3:
-            raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, 3)")
+        frames, time = check_frames(self.film), self.film.time
+        _check_cost(len(frames), frames.shape[1], (frames.shape[2], frames.shape[3]))
         if len(time) != frames.shape[1] or not bool(torch.isfinite(time).all()) or bool((time.diff() <= 0).any()):
             raise BadInputError(f"the clock of {frames.shape[1]} frames has {len(time)} times, expected rising ones")
         if self.captions is not None and len(self.captions) != len(frames):
             raise BadInputError(f"{len(self.captions)} captions for {len(frames)} clips")
-        if not bool(((self.start >= 0) & (self.start <= 1)).all()) or self.lag < 0:
-            raise BadInputError("levels start between 0, noise, and 1, clean, and lag is 0 or more")
+        pixels = self.given.dtype, tuple(self.given.shape)
+        if pixels != (torch.bool, tuple(frames.shape[1:4])):
+            raise BadInputError(f"given pixels are {pixels}, expected bool {tuple(frames.shape[1:4])}")
+        if self.start.shape != time.shape or not bool(((self.start >= 0) & (self.start <= 1)).all()):
+            raise BadInputError(f"levels start at {self.start.tolist()}, expected {len(time)} between 0, noise, and 1")
+        if not 0 <= self.lag < float("inf"):
+            raise BadInputError(f"lag = {self.lag}, expected 0 or more")
 
     def padded(self, part: int) -> "Prompt":
         """Add frames to dream until the number of frames is a multiple of `part`."""
@@ -70,19 +74,17 @@ def nothing(frames: int, size: tuple[int, int], step: float, world: World, clips
     """Ask for clips (or images: 1 frame) of a height and width in pixels, out of pure noise."""
     if min(frames, clips, *size) < 1 or not 0.0 < step < float("inf"):
         raise BadInputError(f"{clips} clips of {frames} frames of {size} px every {step} s: expected more than 0")
-    if clips * frames * size[0] * size[1] > MOST_PIXELS:
-        raise BadInputError(f"{clips} clips of {frames} frames of {size} px: more than {MOST_PIXELS} pixels")
+    _check_cost(clips, frames, size)
     blank = torch.zeros(clips, frames, *size, 3, dtype=torch.uint8)
     return _ask(Clip(blank, step * torch.arange(frames), world), torch.zeros(frames, *size, dtype=torch.bool))
 
 
 def extend(given: Clip, before: int, after: int, step: float | None = None) -> Prompt:
     """Invent frames before and after given ones, at their own rate; one image needs the time step."""
-    b, t, h, w, c = given.frames.shape
+    b, t, h, w, c = check_frames(given).shape
     if min(before, after) < 0 or (t == 1 and step is None):
         raise BadInputError(f"extend {t} frames by {before} and {after}: expected 0 or more, and a time step for one")
-    if b * (t + before + after) * h * w > MOST_PIXELS:
-        raise BadInputError(f"{t + before + after} frames of {h} x {w} px: more than {MOST_PIXELS} pixels")
+    _check_cost(b, t + before + after, (h, w))
     tick = given.time[-1] - given.time[-2] if step is None else given.time.new_tensor(step)
     count = torch.arange(1, max(before, after) + 1, device=tick.device)
     time = torch.cat(
@@ -97,10 +99,16 @@ def extend(given: Clip, before: int, after: int, step: float | None = None) -> P
 
 def join(first: Clip, last: Clip, between: int) -> Prompt:
     """Invent what happens between two clips of one size, world and rate."""
-    if first.frames.shape[2:] != last.frames.shape[2:] or first.world != last.world:
+    sizes = [check_frames(clip).shape for clip in (first, last)]
+    if sizes[0][2:] != sizes[1][2:] or first.world != last.world:
         raise BadInputError("clips to be joined must have one size in pixels and one in metres")
+    if sizes[0][0] != sizes[1][0]:
+        raise BadInputError(f"{sizes[0][0]} beginnings and {sizes[1][0]} ends: expected as many of both")
     if len(first.time) < 2 or between < 1:
         raise BadInputError(f"join needs 2 frames in the first clip and 1 or more between, got {between} between")
+    ticks = [float(clip.time.diff().mean()) for clip in (first, last) if len(clip.time) > 1]
+    if max(ticks) > 1.01 * min(ticks):
+        raise BadInputError(f"clips to be joined have a frame every {ticks[0]:g} and {ticks[1]:g} s, expected one rate")
     after = len(last.time)
     asked = extend(first, 0, between + after)
     frames, given = asked.film.frames.clone(), asked.given.clone()
@@ -111,8 +119,11 @@ def join(first: Clip, last: Clip, between: int) -> Prompt:
 
 def inpaint(film: Clip, hole: Bool[Tensor, "t h w"]) -> Prompt:
     """Invent what is inside a hole in space-time; all other pixels stay exactly."""
-    if hole.shape != film.frames.shape[1:4] or not bool(hole.any()):
-        raise BadInputError(f"hole {tuple(hole.shape)}: expected some of {tuple(film.frames.shape[1:4])} pixels")
+    if hole.dtype != torch.bool or hole.shape != film.frames.shape[1:4] or not bool(hole.any()):
+        raise BadInputError(
+            f"hole of {int(hole.sum())} pixels, {hole.dtype} {tuple(hole.shape)}: "
+            f"expected some pixels, bool {tuple(film.frames.shape[1:4])}"
+        )
     return _ask(film, ~hole)
 
 
@@ -159,6 +170,22 @@ def rollout(dream: Callable[[Prompt], Imagined], given: Clip, horizon: int, wind
         assert dreamt is not None
         frames = torch.cat([frames, dreamt[:, keep:]], 1)
     return Clip(frames, time, given.world)
+
+
+def check_frames(clip: Clip) -> UInt8[Tensor, "b t h w c"]:
+    """Return the frames of a batch of clips; refuse what is no film."""
+    frames = clip.frames
+    if frames.ndim != 5 or frames.dtype != torch.uint8 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, 3)")
+    return frames
+
+
+def _check_cost(clips: int, frames: int, size: tuple[int, int]) -> None:
+    """Refuse what no memory holds, before it is asked for."""
+    if clips * frames * size[0] * size[1] > MOST_PIXELS:
+        raise BadInputError(
+            f"{clips} clips of {frames} frames of {size[0]} x {size[1]} px: more than {MOST_PIXELS} pixels"
+        )
 
 
 def _ask(film: Clip, given: Bool[Tensor, "t h w"]) -> Prompt:

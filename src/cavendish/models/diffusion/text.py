@@ -25,6 +25,7 @@ TOKEN = re.compile(rf"1/s|{NUMBER.pattern}|[a-z][\w/^-]*|,")
 SILENT = re.compile(r"[\s.:;=]*")
 WAVES = 16
 SPACING = 0.1  # s between words
+LARGEST = 1e30
 
 
 @final
@@ -67,9 +68,15 @@ class Lexicon:
                 ids.append(0 if number else known[token])
                 values.append(float(token) if number else 0.0)
             counts.append(len(tokens))
-        if not all(map(math.isfinite, values)):
-            raise BadInputError("a number in a caption is not finite")
+        check_numbers(values)
         return Words(torch.tensor(ids, dtype=torch.long), torch.tensor(values), tuple(counts))
+
+
+def check_numbers(values: Sequence[float]) -> None:
+    """Refuse numbers that single precision, in which their features are computed, cannot hold."""
+    for value in values:
+        if not abs(value) <= LARGEST:
+            raise BadInputError(f"a number in a caption is {value:g}, expected a finite one within {LARGEST:g}")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cavendish.errors import BadInputError, needs_extra
-from cavendish.models.diffusion.text import NUMBER, Lexicon, Words
+from cavendish.models.diffusion.text import NUMBER, Lexicon, Words, check_numbers
 
 Encode = Callable[[Sequence[str]], tuple[list[list[tuple[int, int]]], list[Tensor]]]
 
@@ -34,6 +34,11 @@ class Wording:
     encoder: str = "all_minilm_l6_v2"  # a package that carries a model.zip, or a folder of transformers' files
     states: int = 384  # numbers per token
     longest: int = 128
+
+    def __post_init__(self) -> None:
+        """Refuse captions of nothing."""
+        if min(self.states, self.longest) < 1:
+            raise BadInputError(f"wording: states = {self.states}, longest = {self.longest}, expected 1 or more")
 
     @property
     def entries(self) -> int:
@@ -64,8 +69,7 @@ def _read(wording: Wording, captions: tuple[str, ...]) -> Words:
         values += [value or 0.0 for value in begun]
     lengths = iter(map(len, spans))
     counts = [next(lengths) if caption.strip() else 0 for caption in captions]
-    if not torch.tensor(values).isfinite().all():
-        raise BadInputError("a number in a caption is not finite")
+    check_numbers(values)
     state = torch.cat(states) if states else torch.zeros(0, wording.states)
     return Words(torch.tensor(tokens, dtype=torch.long), torch.tensor(values), tuple(counts), state)
 
@@ -80,7 +84,10 @@ def encoder(name: str) -> Encode:
         if name == Wording.encoder:
             raise needs_extra("captions in free wording", "wording")
         raise BadInputError(f"encoder = '{name}': neither a folder nor an installed package")
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(Path(package.origin).parent / "model.zip") as files:
+    archive = Path(package.origin).with_name("model.zip")
+    if not archive.is_file():
+        raise BadInputError(f"encoder = '{name}': this package carries no {archive.name}")
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive) as files:
         files.extractall(folder)
         return _opened(Path(folder))
 
@@ -100,6 +107,8 @@ def _opened(folder: Path) -> Encode:
     def encode(captions: Sequence[str]) -> tuple[list[list[tuple[int, int]]], list[Float[Tensor, "q d"]]]:
         cut = cutter(list(captions), padding=True, return_offsets_mapping=True, return_tensors="pt")
         spans, real = cut.pop("offset_mapping"), cut["attention_mask"].bool()
+        if real.shape[1] > (most := network.config.max_position_embeddings):
+            raise BadInputError(f"caption of {real.shape[1]} pieces, the sentence encoder reads at most {most}")
         states = network(**cut).last_hidden_state
         pairs = [[(int(a), int(b)) for a, b in span[kept].tolist()] for span, kept in zip(spans, real, strict=True)]
         return pairs, [state[kept] for state, kept in zip(states, real, strict=True)]
