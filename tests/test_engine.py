@@ -7,16 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from cavendish.codec import from_json, to_json
 from cavendish.data import Backdrop, Picture, Split
+from cavendish.data.captions import spoken
 from cavendish.errors import BadInputError
+from cavendish.models import DiffusionConfig
 from cavendish.models.blocks.attention import rotations, turned
+from cavendish.models.diffusion import Lexicon, Mixture
 from cavendish.scenes import Collision
 from cavendish.studies import Study, study_named
 from cavendish.studies.run import learn, open_run
 from cavendish.training import seeded
 from cavendish.training.engine import Engine
+from cavendish.training.spread import Spread
 
 
 def test_a_processor_takes_neither_half_numbers_nor_compiled_blocks() -> None:
@@ -27,8 +32,6 @@ def test_a_processor_takes_neither_half_numbers_nor_compiled_blocks() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
 def test_a_device_that_is_not_there_is_refused_before_training(tiny_study: Study, tmp_path: Path) -> None:
-    from rich.console import Console
-
     study = replace(tiny_study, engine=Engine("cuda", "bfloat16", "graphs"))
     with (
         open_run(study, tmp_path) as (folder, stop),
@@ -36,6 +39,12 @@ def test_a_device_that_is_not_there_is_refused_before_training(tiny_study: Study
     ):
         learn(study, folder, stop, Console(quiet=True))
     assert not (folder / "checkpoints").exists()
+
+
+def test_graphs_take_no_batch_in_parts(tiny_study: Study, tmp_path: Path) -> None:
+    study = replace(tiny_study, engine=Engine("cuda", "bfloat16", "graphs"), spread=Spread(2))
+    with open_run(study, tmp_path) as (folder, stop), pytest.raises(BadInputError, match=r"spread\.parts = 2"):
+        learn(study, folder, stop, Console(quiet=True))
 
 
 def test_the_processor_computes_on_the_model_itself(tiny_study: Study) -> None:
@@ -68,6 +77,23 @@ def test_half_products_give_whole_gradients_close_to_the_exact_ones(tiny_study: 
         assert {p.grad.dtype for p in model.parameters() if p.grad is not None} == {torch.float32}
         found.append(loss.item())
     assert abs(found[1] / found[0] - 1) < 0.02
+
+
+@pytest.mark.parametrize("jumps", [0.0, 1.0])
+def test_words_stand_among_half_numbers_and_jumps_are_made_of_them(jumps: float) -> None:
+    mixture = Mixture(silent=0.0, jumps=jumps)
+    model = DiffusionConfig("atto", 8, 2, mixture=mixture, text=Lexicon(spoken([Collision]))).build(seeded(0))
+    torch.nn.init.normal_(model.denoiser.head.weight)
+    *_, stage = model.stages()
+    clips, found = Split(Collision(), picture=Picture(16, 16)).batches(0, 12), []
+    for half in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss, _ = stage.module.loss_together(clips, seeded(1))
+            features = model.denoiser.features(model._asked(clips[0], seeded(1)))
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert {x.dtype for x in features} == {torch.bfloat16 if half else torch.float32}
+        found.append(loss.item())
+    assert found[1] == pytest.approx(found[0], rel=0.05)
 
 
 def test_what_an_accelerator_draws_is_within_a_byte_of_what_a_processor_draws() -> None:

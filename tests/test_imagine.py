@@ -130,7 +130,7 @@ MISTAKES = {
     "--size 20 16": "height = 20, expected a multiple of 8",
     "--size 0 16": "expected more than 0",
     "--caption radius_1,_velocty_2": "did you mean 'velocity'",
-    f"--caption {'radius_' * 70}": "expected at most 64",
+    f"--caption {'radius_' * 257}": "expected at most 256",
     "--clip FILM --image IMAGE": "expected one of --image and --clip",
     "--clip FILM --size 16 16": "--size: pictures have their own",
     "--clip FILM --duration 1": "what is given lasts 3.2 s, the answer 1 s: expected a longer --duration",

@@ -295,7 +295,7 @@ MISTAKES: dict[str, Callable[[Diffusion], object]] = {
         replace(prompts.edit(TWO, 0.5), captions=("velocty 3", "")), seeded(0)
     ),
     "unknown word": lambda m: Lexicon(SPOKEN).read(("velocity \u00e9 3",)),
-    "caption of 65 tokens, expected at most 64": lambda m: Lexicon(SPOKEN).read(("radius " * 65,)),
+    "caption of 257 tokens, expected at most 256": lambda m: Lexicon(SPOKEN).read(("radius " * 257,)),
     "is inf, expected a finite one": lambda m: Lexicon(SPOKEN).read(("radius 1e999",)),
     "understands none": lambda m: (
         replace(CONFIG, text=None).build(seeded(0)).dream(replace(prompts.edit(TWO, 0.5), captions=SAID), seeded(0))
@@ -333,7 +333,7 @@ def test_the_lexicon_knows_every_caption_of_every_scene(scene: object) -> None:
     split = Split(scene, picture=Picture(8, 8))  # type: ignore[arg-type]
     told = split.clips(np.arange(4)).told
     assert told is not None
-    Lexicon(SPOKEN, longest=400).read(told())
+    Lexicon(SPOKEN).read(told())
 
 
 def test_a_model_without_captions_is_stored_as_before() -> None:

@@ -70,13 +70,12 @@ class Share:
         """Make a batch of clips, each cut at a place and an instant of its own."""
         whole = self.split.clips(indices, device)
         height, width = self.size
-        kept = self.stride * np.arange(self.frames)
-        cut = []
+        lasting, cut = (self.frames - 1) * self.stride + 1, []
         for film, index in zip(whole.frames, np.asarray(indices).tolist(), strict=True):
             rng = self.split.generator(index, 2)
             begin = rng.integers(self._spare()) if self.told in ("nothing", "name") else 0
             top, left = (int(rng.integers(s - w + 1)) for s, w in zip(self._whole(), (height, width), strict=True))
-            cut.append(film[begin + kept, top : top + height, left : left + width])
+            cut.append(film[begin : begin + lasting : self.stride, top : top + height, left : left + width])
         world = World(
             *(m * w / s for m, w, s in zip(self._metres(), (width, height), self._whole()[::-1], strict=True))
         )

@@ -97,7 +97,7 @@ class Split:
         trajectory, actions = self._made(indices)
         drawing, backdrop = self.scene.draw(trajectory), self.picture.backdrop
         height, width = self.picture.height, self.picture.width
-        if device != "cpu" and backdrop is None:
+        if device != "cpu" and backdrop is None and drawing.stage is None:  # landscapes have too many edges for it
             frames = render_tensors(drawing, Canvas(height, width, device))
         else:
             drawn = render(drawing, height, width)

@@ -66,7 +66,7 @@ def blend(side: int) -> Blend:
 def study(size: str, training: TrainingConfig, side: int = 32) -> Study:
     """Build the study of one size."""
     scenes = (AttributeConflict, Spring)
-    model = DiffusionConfig(size, side // 4, 4, mixture=MIXTURE, text=Lexicon(spoken(scenes)))
+    model = DiffusionConfig(size, side // 4, 4, mixture=MIXTURE, text=Lexicon(spoken(scenes), 64))
     return Study("sora-features", blend(side), model, training, Weighing(("interpolation",)))
 
 

@@ -38,8 +38,10 @@ class Engine:
                 "slower than float32 as it is on a CPU, expected engine.device = cuda with them"
             )
 
-    def require_here(self) -> None:
-        """Refuse a device that is not there, or that several processes would share."""
+    def require_here(self, parts: int) -> None:
+        """Refuse a device that is not there, or that several processes would share, and graphs for a batch in parts."""
+        if self.compiled == "graphs" and parts > 1:  # gradients of one part lie where the next one's graph begins
+            raise BadInputError(f"engine.compiled = graphs, spread.parts = {parts}: expected kernels, or 1 part")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise BadInputError("engine.device = cuda: torch finds no CUDA device on this machine, expected cpu")
         if self.device == "cuda" and place()[1] > 1:

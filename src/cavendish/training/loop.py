@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal, final
 
@@ -81,7 +82,7 @@ class Run:
 def train(model: WorldModel, run: Run) -> None:
     """Train all stages of a model, resuming from the newest checkpoint; leaves the averaged parameters in it."""
     keep_freed_memory()
-    run.engine.require_here()
+    run.engine.require_here(run.spread.parts)
     peak = usual_rate(run.engine.device, run.engine.numbers)
     for number, stage in enumerate(model.stages()):
         _train_stage(stage, number, replace(run, config=paced(run.config, stage.pace)), peak)
@@ -167,7 +168,8 @@ def _feed(run: Run, start: int, device: torch.device) -> Iterator[tuple[Clip, ..
 def _carried(clip: Clip, device: torch.device) -> Clip:
     """Bring what belongs to frames to where they were drawn, without what a model must not see."""
     pressed = None if clip.actions is None else clip.actions.to(device)
-    return replace(clip, time=clip.time.to(device), trajectory=None, actions=pressed)
+    told = None if clip.told is None else cache(clip.told)  # asked for twice: to be learnt, and to count the work
+    return replace(clip, time=clip.time.to(device), trajectory=None, actions=pressed, told=told)
 
 
 def _device(model: Learner) -> torch.device:

@@ -8,6 +8,7 @@ On a CUDA device the same is written in a way that compiles into few kernels.
 """
 
 import math
+from itertools import groupby
 
 import torch
 from jaxtyping import Float
@@ -84,14 +85,10 @@ def _attend(
     q: Float[Tensor, "s head d"], k: Float[Tensor, "s head d"], v: Float[Tensor, "s head d"], lengths: tuple[int, ...]
 ) -> Float[Tensor, "s head d"]:
     """Attend clip by clip; clips of equal length in a row go through one call."""
-    done, start = [], 0
-    while start < len(lengths):
-        stop = start
-        while stop < len(lengths) and lengths[stop] == lengths[start]:
-            stop += 1
-        tokens = slice(sum(lengths[:start]), sum(lengths[:stop]))
-        shape = (stop - start, lengths[start], *q.shape[1:])
-        batch = [part[tokens].reshape(shape).transpose(1, 2) for part in (q, k, v)]
+    groups = [(len(list(same)), length) for length, same in groupby(lengths)]
+    sizes, done = [count * length for count, length in groups], []
+    cut = zip(*(torch.split(part, sizes) if len(sizes) > 1 else (part,) for part in (q, k, v)), strict=True)
+    for group, parts in zip(groups, cut, strict=True):
+        batch = [part.unflatten(0, group).transpose(1, 2) for part in parts]
         done.append(F.scaled_dot_product_attention(batch[0], batch[1], batch[2]).transpose(1, 2).flatten(0, 1))
-        start = stop
     return torch.cat(done) if len(done) > 1 else done[0]

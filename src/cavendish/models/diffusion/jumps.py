@@ -60,11 +60,12 @@ def aimed(answer: Answer, clean: Tokens, asked: Tokens) -> Float[Tensor, "m p"]:
     """Return what a network that answers half jumps as it does should answer to this one; the picture if it is none."""
     assert asked.until is not None
     reach = (asked.until - asked.level) / (1 - asked.level).clamp(min=1e-6)  # of what is left
-    first = asked.by_frame(answer(replace(asked, until=(asked.level + asked.until) / 2)))
+    numbers = asked.patch.dtype  # an answer may be in fewer digits
+    first = asked.by_frame(answer(replace(asked, until=(asked.level + asked.until) / 2)).to(numbers))
     z, row = asked.by_frame(asked.patch), (reach[..., None],)
     there = rowwise(lambda z, first, reach: torch.lerp(z, first, reach / 2), asked.runs(0), (z, first), row)
     halfway = replace(asked, patch=there.flatten(1), level=(asked.level + asked.until) / 2)
-    second = asked.by_frame(answer(halfway))
+    second = asked.by_frame(answer(halfway).to(numbers))
 
     def whole(x: Tensor, before: Tensor, there: Tensor, second: Tensor, reach: Tensor) -> Tensor:
         return torch.where(reach > 0, before + (second - there) / (2 - reach), x)

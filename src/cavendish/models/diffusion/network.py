@@ -9,6 +9,7 @@ The modulation is computed per row (a clip's tubelet) and broadcast over its tok
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
@@ -111,30 +112,34 @@ class Denoiser(nn.Module):
 
     def forward(self, tokens: Tokens) -> Float[Tensor, "m p"]:
         """Predict every clean patch."""
-        x = tokens.without_registers(self.features(tokens)[-1])
+        for x in self._through(tokens):
+            last = x
+        x = tokens.without_registers(_film(last, tokens))
         scale, shift = self.final_table
         return self.head(_modulated(x, 1 + scale, shift))  # type: ignore[no-any-return]
 
     def features(self, tokens: Tokens) -> list[Float[Tensor, "s k"]]:
         """Return the features of patches and registers after every block."""
+        return [_film(x, tokens) for x in self._through(tokens)]
+
+    def _through(self, tokens: Tokens) -> Iterator[Float[Tensor, "n k"]]:
+        """Yield the features after every block, those of words among them."""
         x = tokens.with_registers(self.embed_out(self.embed_in(tokens.patch)), self.register)
         level = self.modulation(self._level(tokens.level, tokens.until)).unflatten(-1, (6, -1))
         place, runs, lengths = tokens.place, tokens.runs(tokens.registers), tokens.clip_lengths
         said = tokens.words
         if said is not None:
             assert self.words is not None
-            x = spliced(self.words(said), said.counts, x, tokens.clip_lengths)
+            x = spliced(self.words(said).to(x.dtype), said.counts, x, tokens.clip_lengths)
             level = self._word_rows(said, level, tokens)
             starts = place[[0, *accumulate(lengths[:-1])], 0]
             place = spliced(said.places(starts), said.counts, place, tokens.clip_lengths)
             runs = _runs_with_words(tokens, said)
             lengths = tuple(n + words for n, words in zip(lengths, said.counts, strict=True))
         turn = rotations(place, self.shape.heads, self.shape.width // self.shape.heads)
-        features = []
         for block in self.blocks:
             x = block(x, level, turn, runs, lengths)
-            features.append(x if said is None else unspliced(x, said.counts, tokens.clip_lengths))
-        return features
+            yield x
 
     def _word_rows(self, said: Words, level: Float[Tensor, "row 6 k"], tokens: Tokens) -> Float[Tensor, "rows 6 k"]:
         """Put a row of level 1 before the rows of every clip that has a caption."""
@@ -163,6 +168,11 @@ class Denoiser(nn.Module):
         told = words * (2 * WAVES + 1) * width + (per_row if words else 0)
         attention = sum(2 * length**2 * width for length in clip_lengths) * self.shape.depth
         return 2.0 * (sum(clip_lengths) * per_token + patches * per_patch + rows * per_row + attention + told)
+
+
+def _film(x: Float[Tensor, "n k"], tokens: Tokens) -> Float[Tensor, "s k"]:
+    """Leave words out."""
+    return x if tokens.words is None else unspliced(x, tokens.words.counts, tokens.clip_lengths)
 
 
 def _waves(level: Float[Tensor, "row tubelet"]) -> Float[Tensor, "row w"]:

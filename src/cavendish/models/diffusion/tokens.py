@@ -11,11 +11,12 @@ Levels run from 0, pure noise, to 1, clean: z = level x + (1 - level) noise.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from cavendish.errors import BadInputError
@@ -85,14 +86,21 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (lengths,) = ctx.saved_tensors
-        return torch.segment_reduce(gradients[0], "sum", lengths=lengths, axis=0, unsafe=True), None, None
+        told = gradients[0].float() if gradients[0].dtype == torch.bfloat16 else gradients[0]  # sums lose what is small
+        back = torch.segment_reduce(told, "sum", lengths=lengths, axis=0, unsafe=True)
+        return back.to(gradients[0].dtype), None, None
 
 
 def spread(runs: Runs, rows: tuple[Tensor, ...]) -> list[Tensor]:
     """Copy what belongs to rows to each of their tokens, with an axis of one token behind."""
-    counts, lengths = (torch.tensor(part, device=rows[0].device) for part in zip(*runs, strict=True))
-    each, total = lengths.repeat_interleave(counts), sum(count * length for count, length in runs)
+    each, total = _lengths(runs, rows[0].device), sum(count * length for count, length in runs)
     return [_Spread.apply(row, each, total).unsqueeze(1) for row in rows]  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=16)
+def _lengths(runs: Runs, device: torch.device) -> Int[Tensor, " row"]:
+    """Return the tokens of every row; brought to a device once a step, since each time makes it wait."""
+    return torch.tensor([length for count, length in runs for _ in range(count)], device=device)
 
 
 def _cut(whole: Tensor, lengths: list[int]) -> tuple[Tensor, ...]:

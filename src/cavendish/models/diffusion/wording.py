@@ -33,7 +33,7 @@ class Wording:
 
     encoder: str = "all_minilm_l6_v2"  # a package that carries a model.zip, or a folder of transformers' files
     states: int = 384  # numbers per token
-    longest: int = 128
+    longest: int = 256
 
     def __post_init__(self) -> None:
         """Refuse captions of nothing."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.codec import LATER
-from cavendish.models.genie.quantise import Codebook, perplexity
+from cavendish.models.genie.quantise import Codebook, exactly, perplexity
 from cavendish.models.genie.tokenizer import Tokenizer
 from cavendish.models.world_model import Learner, Pace
 from cavendish.video import Clip
@@ -124,7 +124,8 @@ class LatentActions(Learner):
         """Return frames as planes of cells: of pixels, or of the values of symbols."""
         if self.config.sees == "symbols":
             (tokenizer,) = self.tokenizer
-            with torch.no_grad():
+            tokenizer.to(frames.device)  # it is no part of what a device is given
+            with torch.no_grad(), exactly(frames):
                 values = tokenizer.quantise.values[tokenizer.encode(frames)]
             return values.reshape(*values.shape[:2], *tokenizer.cells, -1).movedim(-1, 2)
         return F.pixel_unshuffle(frames.float().movedim(-1, 2) / 255, CELL)

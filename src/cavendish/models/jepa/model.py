@@ -177,8 +177,9 @@ class Jepa(WorldModel):
         untold = torch.full((len(z), known + horizon), self.config.buttons, device=z.device)
         buttons = untold if actions is None else self._buttons(untold, actions[:, : known + horizon])
         dreamt = self.rolled(self._histories(self._lead(z))[:, -1:], buttons[:, known - 1 :], horizon)[:, 0]
-        late = context.time[-1] + (context.time[-1] - context.time[-2]) * torch.arange(1, horizon + 1)
-        time = torch.cat([context.time, late.to(context.time)])
+        count = torch.arange(1, horizon + 1, device=context.time.device)
+        late = context.time[-1] + (context.time[-1] - context.time[-2]) * count
+        time = torch.cat([context.time, late])
         return Imagined(None, self.state(torch.cat([z, dreamt], 1)), time, context.world, known)
 
     @torch.no_grad()
