@@ -29,6 +29,7 @@ from cavendish.training import seeded
 from cavendish.video import Clip
 
 Frames = UInt8[Tensor, "b t h w c"]
+ONE = Sampling(1)
 
 
 @final
@@ -71,7 +72,7 @@ class Film:
 class Pupil(Protocol):
     """Whoever answers prompts."""
 
-    def answer(self, asked: Prompt, truth: Clip, steps: int = 1) -> Frames:
+    def answer(self, asked: Prompt, truth: Clip, how: Sampling = ONE) -> Frames:
         """Return a whole film; only Replay looks at the truth."""
 
 
@@ -83,9 +84,9 @@ class Dreams:
     model: Diffusion
     seed: int = 0
 
-    def answer(self, asked: Prompt, truth: Clip, steps: int = 1) -> Frames:
+    def answer(self, asked: Prompt, truth: Clip, how: Sampling = ONE) -> Frames:
         """Dream the answer."""
-        frames = self.model.dream(asked, seeded(self.seed), Sampling(steps)).frames
+        frames = self.model.dream(asked, seeded(self.seed), how).frames
         assert frames is not None
         return frames
 
@@ -95,7 +96,7 @@ class Dreams:
 class Replay:
     """Knows the truth."""
 
-    def answer(self, asked: Prompt, truth: Clip, steps: int = 1) -> Frames:
+    def answer(self, asked: Prompt, truth: Clip, how: Sampling = ONE) -> Frames:
         """Return the true film."""
         return truth.frames
 
@@ -105,7 +106,7 @@ class Replay:
 class Standstill:
     """Knows no motion: every frame is the nearest given one, or blank."""
 
-    def answer(self, asked: Prompt, truth: Clip, steps: int = 1) -> Frames:
+    def answer(self, asked: Prompt, truth: Clip, how: Sampling = ONE) -> Frames:
         """Repeat what is given."""
         held = torch.where(asked.given[..., None], asked.film.frames, 255)
         whole = asked.given.all(2).all(1).nonzero()[:, 0]

@@ -18,14 +18,14 @@ from cavendish.data.captions import describe
 from cavendish.measure import scorecard
 from cavendish.measure.motion import SLOW
 from cavendish.measure.score import Score, score
-from cavendish.models.diffusion import prompts
+from cavendish.models.diffusion import Sampling, prompts
 from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt
 from cavendish.readout import Reader
 from cavendish.readout.perspective import read_landmarks
 from cavendish.scenes import AttributeConflict, Collision, Occlusion, Parabola, RollingSpheres, Spring
 from cavendish.studies.exam import (
+    ONE,
     Film,
-    Frames,
     Pupil,
     Seen,
     departure,
@@ -41,6 +41,7 @@ from cavendish.video import Imagined
 BALLS, MIDDLE = AttributeConflict(), 5.0  # m, of their world
 SWING = Spring(stiffness=7.0)  # periods of 2.1 to 4.3 s
 FRAMES, GIVEN, STEP = 16, 4, 0.2
+GUIDANCE, MANY = 2.0, Sampling(20)
 COLOURED = ("colour-size", "colour-size-swapped")  # together: every size in either colour
 STRENGTHS = (0.3, 0.5, 0.7, 0.9)
 CLOSE = 0.1  # relative error of an exit from behind a screen
@@ -64,20 +65,20 @@ class Exam:
         pool = film(BALLS, motion(BALLS, COLOURED, 12 * self.count, STEP * np.arange(FRAMES), 2), self.side)
         return film(BALLS, pool.truth[np.flatnonzero(pool.visible.all(1))[: self.count]], self.side)
 
-    def ask(self, asked: Prompt, true: Film, steps: int = 1) -> Seen:
+    def ask(self, asked: Prompt, true: Film, how: Sampling = ONE) -> Seen:
         """Ask, and read the answer."""
-        return look(true, self.pupil.answer(asked, true.clip, steps))
+        return look(true, self.pupil.answer(asked, true.clip, how))
 
-    def ask_what_follows(self, true: Film, steps: int = 1) -> Seen:
+    def ask_what_follows(self, true: Film, how: Sampling = ONE) -> Seen:
         """Give the first frames."""
-        return self.ask(prompts.extend(true.part(0, GIVEN), 0, len(true.truth.time) - GIVEN), true, steps)
+        return self.ask(prompts.extend(true.part(0, GIVEN), 0, len(true.truth.time) - GIVEN), true, how)
 
-    def ask_by_caption(self, true: Film) -> Seen:
+    def ask_by_caption(self, true: Film, how: Sampling = ONE) -> Seen:
         """Give nothing but a caption."""
         clips, frames, height, width, _ = true.clip.frames.shape
         step = STEP if frames > 1 else IMAGE_TICK
         blank = prompts.nothing(frames, (height, width), step, true.clip.world, clips)
-        return self.ask(replace(blank, captions=told(true)), true)
+        return self.ask(replace(blank, captions=told(true)), true, how)
 
 
 def told(true: Film) -> tuple[str, ...]:
@@ -131,12 +132,16 @@ def obeyed(name: str, true: Film, seen: Seen) -> tuple[Score, ...]:
 def text_to_video(exam: Exam) -> tuple[Score, ...]:
     """Ask by captions for speed, direction, size, colour and place."""
     true = exam.balls()
-    seen = exam.ask_by_caption(true)
-    asked, got = (velocity(true.truth.time, which.position, true.visible)[:, 0] for which in (true.seen, seen))
+    seen, pressed = exam.ask_by_caption(true), exam.ask_by_caption(true, Sampling(1, text=GUIDANCE))
+    asked, got, more = (
+        velocity(true.truth.time, which.position, true.visible)[:, 0] for which in (true.seen, seen, pressed)
+    )
     return (
         regression("text: slope of speed", np.abs(asked), np.abs(got)),
         share("text: right direction", got * asked > 0),
         *obeyed("text", true, seen),
+        regression(f"text, guided by {GUIDANCE:g}: slope of speed", np.abs(asked), np.abs(more)),
+        placed(f"text, guided by {GUIDANCE:g}: place error", true, pressed, true.visible),
     )
 
 
@@ -144,7 +149,7 @@ def image_to_video(exam: Exam) -> tuple[Score, ...]:
     """Animate one image, with a caption that tells the speed and without."""
     true = exam.balls()
     asked = prompts.extend(true.part(0, 1), 0, FRAMES - 1, STEP)
-    seen, free = exam.ask(replace(asked, captions=told(true)), true), exam.ask(asked, true, 20)
+    seen, free = exam.ask(replace(asked, captions=told(true)), true), exam.ask(asked, true, MANY)
     within = np.abs(free.position[..., 0] - MIDDLE) + free.radius < MIDDLE
     speed = np.linalg.norm(velocity(true.truth.time, free.position, within), axis=-1)
     return (
@@ -155,15 +160,18 @@ def image_to_video(exam: Exam) -> tuple[Score, ...]:
 
 
 def forward(exam: Exam) -> tuple[Score, ...]:
-    """Continue balls, in 1, 4 and 20 steps, and a fall."""
+    """Continue balls, in 1, 4 and 20 steps and with the past pressed upon the dream, and a fall."""
     true = exam.balls()
-    one, four, twenty = (exam.ask_what_follows(true, steps) for steps in (1, 4, 20))
+    one, four, twenty, pressed = (
+        exam.ask_what_follows(true, how) for how in (ONE, Sampling(4), MANY, Sampling(1, history=GUIDANCE))
+    )
     fall = film(Parabola(), motion(Parabola(), ("interpolation",), exam.count, true.truth.time, 3), exam.side)
     invented = number(true) >= GIVEN
     return (
         *errors("forward", true, one, invented),
         errors("forward, 4 steps", true, four, invented)[0],
         errors("forward, 20 steps", true, twenty, invented)[0],
+        errors(f"forward, history guided by {GUIDANCE:g}", true, pressed, invented)[0],
         *errors("forward, falling", fall, exam.ask_what_follows(fall), invented),
     )
 
@@ -202,7 +210,7 @@ def loop(exam: Exam) -> tuple[Score, ...]:
 
     The film is dreamt in 20 steps, for a name leaves everything open, and closed in one, as any join.
     """
-    steps, time, quarter = 20, STEP * np.arange(FRAMES), FRAMES // 4
+    time, quarter = STEP * np.arange(FRAMES), FRAMES // 4
     borders = [quarter - 1, FRAMES - quarter - 1]
     swings = motion(SWING, ("interpolation",), exam.count, time, 7)
     factors, turn = swings.factors.copy(), np.arange(exam.count)[:, None] + np.arange(FRAMES)
@@ -219,7 +227,7 @@ def loop(exam: Exam) -> tuple[Score, ...]:
         return Imagined(exam.pupil.answer(asked, halfway), None, halfway.time, halfway.world, quarter)
 
     for name, asked in (("loop", named), ("loop of a film that is none", prompts.edit(other.clip, 0.8))):
-        unclosed = replace(true.clip, frames=exam.pupil.answer(asked, true.clip, steps))
+        unclosed = replace(true.clip, frames=exam.pupil.answer(asked, true.clip, MANY))
         frames = prompts.loop(joined, unclosed).frames
         jumps = (frames.float() - frames.roll(-1, 1).float()).square().mean((2, 3, 4)).sqrt().double().numpy()
         inside = np.maximum(np.delete(jumps, [*borders, FRAMES - 1], 1).mean(1), 1e-9)
@@ -250,7 +258,7 @@ def edit(exam: Exam) -> tuple[Score, ...]:
     swapped = replace(true.truth, factors=factors, position=np.roll(true.truth.position, half, 2))
     other, scores = film(BALLS, swapped, exam.side), []
     for strength in STRENGTHS:
-        seen = exam.ask(replace(prompts.edit(true.clip, strength), captions=told(other)), other, 10)
+        seen = exam.ask(replace(prompts.edit(true.clip, strength), captions=told(other)), other, Sampling(10))
         scores.append(coloured(f"edit {strength:g}: asked colour", other, seen))
         scores.append(placed(f"edit {strength:g}: ball moved", other, seen, other.visible))
     return tuple(scores)
@@ -275,22 +283,17 @@ def unseen_duration(exam: Exam) -> tuple[Score, ...]:
     factors[:, 1], factors[:, 4] = 1 + 0.25 * (factors[:, 1] - 1) / 3, factors[:, 0] + 0.1
     true = film(BALLS, BALLS.simulate(factors, time), exam.side)
     late = number(true) >= FRAMES
+
+    def continued(asked: Prompt) -> Imagined:
+        begin = round(float(asked.film.time[0]) / STEP)
+        whole = true.part(begin, begin + len(asked.film.time))
+        return Imagined(exam.pupil.answer(asked, whole), None, whole.time, whole.world, GIVEN)
+
+    slid = prompts.rollout(continued, true.part(0, GIVEN), 2 * FRAMES - GIVEN, FRAMES)
     return (
         *errors("twice as long, in one piece", true, exam.ask_what_follows(true), late),
-        *errors("twice as long, sliding", true, look(true, _slid(exam, true)), late),
+        *errors("twice as long, sliding", true, look(true, slid.frames), late),
     )
-
-
-def _slid(exam: Exam, true: Film) -> Frames:
-    """Continue from the given frames by windows of the trained length, half of each given."""
-    frames = true.part(0, GIVEN).frames
-    while (at := frames.shape[1]) < 2 * FRAMES:
-        begin = max(at - FRAMES // 2, 0)
-        end = min(begin + FRAMES, 2 * FRAMES)
-        known = replace(true.part(begin, at), frames=frames[:, begin:])
-        answer = exam.pupil.answer(prompts.extend(known, 0, end - at), true.part(begin, end))
-        frames = torch.cat([frames, answer[:, at - begin :]], 1)
-    return frames
 
 
 def occlusion(exam: Exam) -> tuple[Score, ...]:
