@@ -200,3 +200,12 @@ def test_a_second_writer_is_refused_at_once(tmp_path: Path) -> None:
         holder.communicate()
     with sole_writer(tmp_path):
         pass
+
+
+def test_ctrl_c_ends_a_command_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(arguments: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cavendish.commands.scenes.main", interrupted)
+    assert call(["scenes"]) == 130
+    assert capsys.readouterr().err == "cavendish: interrupted\n"

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 
-from cavendish.errors import CavendishError, unknown
+from cavendish.errors import INTERRUPTED, CavendishError, unknown
 
 COMMANDS = {
     "run": "the main job: learn, imagine, read, measure, report (--study NAME, --out DIR)",
@@ -44,6 +44,9 @@ def call(arguments: list[str]) -> int:
     except CavendishError as error:
         sys.stderr.write(f"cavendish: {error}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("cavendish: interrupted\n")
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -2,12 +2,14 @@
 
 The command line turns each class into one line on standard error and the exit code below,
 so that scripts and schedulers can tell a typing mistake from a full disk:
-0 ok, 2 bad input, 3 corrupt data, 4 disk, 5 non-finite training, 75 interrupted and resumable.
+0 ok, 2 bad input, 3 corrupt data, 4 disk, 5 non-finite training, 75 interrupted and resumable, 130 interrupted by hand.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
+
+INTERRUPTED = 130  # what shells call a program that Ctrl-C has ended
 
 
 class CavendishError(Exception):

@@ -16,15 +16,7 @@ from jaxtyping import Bool, Float
 
 from cavendish.errors import BadInputError
 from cavendish.measure.contacts import contact_law, landing_law, touched, touches
-from cavendish.measure.dynamics import (
-    Structure,
-    TrueLaw,
-    compiled,
-    fitted,
-    guessed,
-    true_law,
-    written,
-)
+from cavendish.measure.dynamics import Structure, TrueLaw, compiled, fitted, guessed, true_law, written
 from cavendish.measure.gates import admitted
 from cavendish.measure.score import score
 from cavendish.measure.search import search, tied

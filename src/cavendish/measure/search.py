@@ -15,17 +15,7 @@ import numpy as np
 import sympy
 from jaxtyping import Float, Int
 
-from cavendish.measure.dynamics import (
-    Structure,
-    TrueLaw,
-    Vector,
-    central,
-    compiled,
-    evaluate,
-    fitted,
-    guessed,
-    library,
-)
+from cavendish.measure.dynamics import Structure, TrueLaw, Vector, central, compiled, evaluate, fitted, guessed, library
 from cavendish.measure.shooting import FLOOR, Acceleration, Fit, scores
 from cavendish.measure.tracks import WINDOW, Stretches
 from cavendish.scenes import Scene

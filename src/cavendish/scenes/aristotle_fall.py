@@ -12,16 +12,7 @@ from jaxtyping import Float
 
 from cavendish.motion import Drawing, Kilograms, KilogramsPerMetre2, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import (
-    ONE_BALL,
-    Law,
-    Scene,
-    assemble_one,
-    check_clock,
-    disc_mass,
-    draw_discs,
-    place_rolling,
-)
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
 
 
 @final

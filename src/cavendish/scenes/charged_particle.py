@@ -15,16 +15,7 @@ from jaxtyping import Float
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, KilogramsPerSecond, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import (
-    Law,
-    Scene,
-    assemble_one,
-    check_clock,
-    disc_mass,
-    draw_discs,
-    placed,
-    study_factor,
-)
+from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, placed, study_factor
 
 
 @final

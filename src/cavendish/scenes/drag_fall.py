@@ -16,16 +16,7 @@ from jaxtyping import Float
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, KilogramsPerSecond, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import (
-    ONE_BALL,
-    Law,
-    Scene,
-    assemble_one,
-    check_clock,
-    disc_mass,
-    draw_discs,
-    place_rolling,
-)
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
 
 
 @final

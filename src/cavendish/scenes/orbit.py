@@ -18,16 +18,7 @@ from jaxtyping import Float
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, Metres, Trajectory
 from cavendish.scenes.looks import RED, grey, regular_outline
-from cavendish.scenes.scene import (
-    Law,
-    Scene,
-    assemble_one,
-    check_clock,
-    draw_discs,
-    placed,
-    ranged,
-    same_everywhere,
-)
+from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, draw_discs, placed, ranged, same_everywhere
 
 TOLERANCE = 1e-12
 

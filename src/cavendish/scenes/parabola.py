@@ -14,16 +14,7 @@ from jaxtyping import Float
 
 from cavendish.motion import Drawing, KilogramsPerMetre2, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import (
-    ONE_BALL,
-    Law,
-    Scene,
-    assemble,
-    check_clock,
-    disc_mass,
-    draw_discs,
-    place_rolling,
-)
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble, check_clock, disc_mass, draw_discs, place_rolling
 
 
 @final

@@ -15,16 +15,7 @@ from jaxtyping import Float
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED, grey, rod
-from cavendish.scenes.scene import (
-    Law,
-    Scene,
-    assemble_one,
-    check_clock,
-    disc_mass,
-    draw_discs,
-    ranged,
-    same_everywhere,
-)
+from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, ranged, same_everywhere
 
 
 @final

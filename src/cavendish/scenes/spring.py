@@ -14,16 +14,7 @@ from jaxtyping import Float
 from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, NewtonsPerMetre, Trajectory
 from cavendish.scenes.looks import RED, grey, rod
-from cavendish.scenes.scene import (
-    Law,
-    Scene,
-    assemble_one,
-    check_clock,
-    disc_mass,
-    draw_discs,
-    placed,
-    study_factor,
-)
+from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, placed, study_factor
 
 
 @final

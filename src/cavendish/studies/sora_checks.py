@@ -23,19 +23,7 @@ from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt
 from cavendish.readout import Reader
 from cavendish.readout.perspective import read_landmarks
 from cavendish.scenes import AttributeConflict, Collision, Occlusion, Parabola, RollingSpheres, Spring
-from cavendish.studies.exam import (
-    ONE,
-    Film,
-    Pupil,
-    Seen,
-    departure,
-    film,
-    look,
-    mean,
-    motion,
-    regression,
-    velocity,
-)  # fmt: skip
+from cavendish.studies.exam import ONE, Film, Pupil, Seen, departure, film, look, mean, motion, regression, velocity
 from cavendish.video import Imagined
 
 BALLS, MIDDLE = AttributeConflict(), 5.0  # m, of their world

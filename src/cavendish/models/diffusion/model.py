@@ -25,15 +25,7 @@ from cavendish.models.diffusion.packing import Parting, together
 from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, check_frames, extend
 from cavendish.models.diffusion.sampler import Answer, Path, Sampling, guided, walk
 from cavendish.models.diffusion.text import Words
-from cavendish.models.diffusion.tokens import (
-    Grid,
-    Setting,
-    Tokens,
-    level_rows,
-    pack,
-    patchify,
-    rowwise,
-)
+from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, level_rows, pack, patchify, rowwise
 from cavendish.models.diffusion.wording import AnyText
 from cavendish.models.world_model import Pace, Stage, WorldModel, parameters_from
 from cavendish.video import Clip, Imagined
