@@ -38,6 +38,8 @@ def main() -> None:
         for tubelet in (1, 4):
             config = DiffusionConfig(size, max(8, int(side) // 8), tubelet)
             print(json.dumps(timed(config, engine, Picture(int(side), int(side)), int(batch))), flush=True)
+            torch._dynamo.reset()
+            torch.cuda.empty_cache()  # recorded graphs keep their memory
 
 
 def timed(config: DiffusionConfig, engine: Engine, picture: Picture, batch: int) -> dict[str, object]:
