@@ -82,6 +82,7 @@ def answer(asked: Asked, study: Study, model: Diffusion, count: int, how: tuple[
 def _refuse_unused(asked: Asked) -> None:
     """Refuse what the way of asking does not use: an option that is ignored looks like one that does nothing."""
     filmed = asked.image is not None or asked.clip is not None
+    unlooked = not filmed and asked.how == "forward" and asked.duration is None  # no window slides, no loop is closed
     kept = asked.how in ("inpaint", "edit") or (asked.how == "loop" and filmed)
     unused = {
         "--then: only --how join ends with another film": asked.then is not None and asked.how != "join",
@@ -91,7 +92,7 @@ def _refuse_unused(asked: Asked) -> None:
         ),
         f"--duration: --how {asked.how} keeps the film's own": asked.duration is not None and kept,
         "--text-guidance: there is no --caption": asked.text_guidance != 1.0 and asked.caption is None,
-        "--history-guidance: no frames are given": asked.history_guidance != 1.0 and not filmed,
+        "--history-guidance: no frames are given": asked.history_guidance != 1.0 and unlooked,
         "--size: pictures have their own": asked.size is not None and filmed,
         "--clip: expected one of --image and --clip": None not in (asked.image, asked.clip),
         f"--how {asked.how} needs --clip": not filmed and asked.how not in ("forward", "loop"),
@@ -161,9 +162,10 @@ def _hole(asked: Asked, given: Clip) -> Tensor:
     inside = ((given.time >= begin) & (given.time <= end))[:, None, None]
     hole = inside & ((y > bottom) & (y < top))[:, None] & ((x > left) & (x < right))
     if not bool(hole.any()):
+        asked_for = " ".join(f"{number:g}" for number in (begin, end, left, right, bottom, top))
         raise BadInputError(
-            f"--hole {begin:g} {end:g} {left:g} {right:g} {bottom:g} {top:g}: no pixel lies in it; expected from and "
-            f"to of three, within {float(given.time[-1]):g} s, {given.world.width:g} m and {given.world.height:g} m"
+            f"--hole {asked_for}: no pixel lies in it; expected times within {float(given.time[-1]):g} s, "
+            f"then metres within {given.world.width:g} across and {given.world.height:g} up"
         )
     return hole
 
