@@ -196,7 +196,7 @@ def join(exam: Exam) -> tuple[Score, ...]:
 def loop(exam: Exam) -> tuple[Score, ...]:
     """Let a film of a spring bite its own tail: its seam, and both borders of what was joined, must be like the rest.
 
-    The film is dreamt in 20 steps, for a name leaves everything open, and closed in one, as any join.
+    The film is dreamt in 20 steps, for a name leaves everything open, and closed in as many, as smooth seams need.
     """
     time, quarter = STEP * np.arange(FRAMES), FRAMES // 4
     borders = [quarter - 1, FRAMES - quarter - 1]
@@ -212,7 +212,7 @@ def loop(exam: Exam) -> tuple[Score, ...]:
     halfway = replace(true.clip, frames=true.clip.frames.roll(FRAMES // 2, 1))
 
     def joined(asked: Prompt) -> Imagined:
-        return Imagined(exam.pupil.answer(asked, halfway), None, halfway.time, halfway.world, quarter)
+        return Imagined(exam.pupil.answer(asked, halfway, MANY), None, halfway.time, halfway.world, quarter)
 
     for name, asked in (("loop", named), ("loop of a film that is none", prompts.edit(other.clip, 0.8))):
         unclosed = replace(true.clip, frames=exam.pupil.answer(asked, true.clip, MANY))
