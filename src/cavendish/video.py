@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from cavendish.motion import Trajectory, World
+from cavendish.motion import Seconds, Trajectory, World
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,11 @@ class Clip:
     trajectory: Trajectory | None = None  # the truth, where it is known; models never look at it
     actions: Float[Tensor, "*b t a"] | None = None  # the buttons pressed, where known; kept apart from learning
     told: Callable[[], tuple[str, ...]] | None = None  # makes a caption for every clip, where one is asked for
+
+    @property
+    def tick(self) -> Seconds | None:
+        """Return the mean time between frames; a picture has none."""
+        return float(self.time.diff().mean()) if len(self.time) > 1 else None
 
     def first(self, count: int) -> "Clip":
         """Keep the first `count` frames: the context that a model is given. Captions tell the rest, so they go."""

@@ -42,9 +42,8 @@ def commit_films(
 
 def commit_answers(folder: Path, answers: Clip, kind: Format) -> None:
     """Write all answers to a prompt, or none, at their own rate; nothing is known to be true of them."""
-    step = float(answers.time.diff().mean()) if len(answers.time) > 1 else 1.0  # a picture has no rate
     with committed_folder(folder) as private:
-        _write(private, answers.frames.numpy(), kind, step)
+        _write(private, answers.frames.numpy(), kind, answers.tick or 1.0)  # a picture has no rate
 
 
 def _write(folder: Path, frames: UInt8[np.ndarray, "b t h w c"], kind: Format, step: Seconds) -> None:

@@ -150,7 +150,7 @@ def _film(path: Path, study: Study, count: int) -> Clip:
 
 def _tick(given: Clip | None, study: Study) -> Seconds:
     """Return the time between frames: a film's own, or the model's."""
-    return study.data.step if given is None or len(given.time) < 2 else float(given.time.diff().mean())
+    return (given and given.tick) or study.data.step
 
 
 def _hole(asked: Asked, given: Clip) -> Tensor:

@@ -31,7 +31,7 @@ CODECS = frozenset(
     {"h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "ffv1", "png"}
 )
 STILLS = ("PNG", "JPEG", "WEBP")
-PICTURES = (b"GIF8", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+MOVING, PHOTO = (b"GIF8", b"\x89PNG\r\n\x1a\n"), b"\xff\xd8\xff"
 QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 MEGAPIXEL_SECONDS = 0.1  # processor time that a decoded megapixel earns
 Frame = tuple[float, float, np.ndarray[Any, np.dtype[np.uint8]]]  # shown from [s], held for [s]; -1: not told; RGB
@@ -99,7 +99,9 @@ def _film(path: Path, limits: dict[str, float]) -> Iterator[Frame]:
     with path.open("rb") as file:
         start = file.read(12)
         file.seek(0)
-        if start.startswith(PICTURES) or (start[:4], start[8:]) == (b"RIFF", b"WEBP"):
+        if start.startswith(PHOTO):
+            yield from _images([path])  # the first picture: what phones hide behind it is no film
+        elif start.startswith(MOVING) or (start[:4], start[8:]) == (b"RIFF", b"WEBP"):
             yield from _animation(file, limits)
         elif start[4:8] in QUICKTIME or start[:4] == b"\x1aE\xdf\xa3" or (start[:4], start[8:]) == (b"RIFF", b"AVI "):
             yield from _video(file, limits)
@@ -157,8 +159,8 @@ def _upright(
 
 
 def _animation(file: BinaryIO, limits: dict[str, float]) -> Iterator[Frame]:
-    """Decode a GIF, WebP, PNG or JPEG; each frame starts when those before it have been shown."""
-    with Image.open(file, formats=("GIF", *STILLS)) as image:
+    """Decode a GIF, WebP or PNG; each frame starts when those before it have been shown."""
+    with Image.open(file, formats=("GIF", "WEBP", "PNG")) as image:
         declared, clock = int(getattr(image, "n_frames", 1)), 0.0
         if declared > limits["frames"]:
             raise RefusedError(f"more than {limits['frames']:g} frames")
@@ -186,8 +188,6 @@ def _seen(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
     if image.mode.startswith("I;16") or image.mode == "I":
         grey = np.asarray(image).clip(0, 65535) // 257
         return np.repeat(grey.astype(np.uint8)[..., None], 3, -1)
-    if image.mode == "F":
-        raise RefusedError("holds numbers of unknown range, expected a picture of 8 or 16 bits")
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))

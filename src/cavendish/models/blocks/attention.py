@@ -81,14 +81,18 @@ def turned(pairs: Float[Tensor, "s head pair 2"], turn: Float[Tensor, "s heads p
     return torch.stack([a * cosine - b * sine, a * sine + b * cosine], -1)
 
 
+def cut_up(whole: Tensor, lengths: list[int]) -> tuple[Tensor, ...]:
+    """Split a tensor; one part is the tensor itself, since the gradient of a split copies."""
+    return torch.split(whole, lengths) if len(lengths) > 1 else (whole,)
+
+
 def _attend(
     q: Float[Tensor, "s head d"], k: Float[Tensor, "s head d"], v: Float[Tensor, "s head d"], lengths: tuple[int, ...]
 ) -> Float[Tensor, "s head d"]:
     """Attend clip by clip; clips of equal length in a row go through one call."""
     groups = [(len(list(same)), length) for length, same in groupby(lengths)]
     sizes, done = [count * length for count, length in groups], []
-    cut = zip(*(torch.split(part, sizes) if len(sizes) > 1 else (part,) for part in (q, k, v)), strict=True)
-    for group, parts in zip(groups, cut, strict=True):
+    for group, parts in zip(groups, zip(*(cut_up(part, sizes) for part in (q, k, v)), strict=True), strict=True):
         batch = [part.unflatten(0, group).transpose(1, 2) for part in parts]
         done.append(F.scaled_dot_product_attention(batch[0], batch[1], batch[2]).transpose(1, 2).flatten(0, 1))
     return torch.cat(done) if len(done) > 1 else done[0]

@@ -5,7 +5,6 @@ the rest as noise, and walk every frame from its level to the next (`sampler`). 
 x_hat itself: where the past decides the future, the future is one point and a step finds it.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
@@ -118,9 +117,7 @@ class Diffusion(WorldModel):
         how = how or Sampling(self.config.steps)
         whole = asked.padded(self.span)
         b, t, h, w, _ = whole.film.frames.shape
-        rows_of_clip, *patches = self._shape(whole.film)
-        tokens = rows_of_clip * (self.config.registers + math.prod(patches))
-        if tokens > MOST_TOKENS:
+        if (tokens := self._length(whole.film)) > MOST_TOKENS:
             raise BadInputError(
                 f"{t} frames of {h} x {w} px: {tokens} tokens that look at each other, expected at most {MOST_TOKENS}"
             )
@@ -192,8 +189,7 @@ class Diffusion(WorldModel):
         if clip.frames.shape[1] == 1:
             clip = _still(clip, self.span)
         b, t, h, w, _ = clip.frames.shape
-        nt, nh, nw = self._shape(clip)
-        film = nt * (self.config.registers + nh * nw)
+        nt, film = self._shape(clip)[0], self._length(clip)
         words = self._words(None if clip.told is None or self.config.text is None else clip.told())
         counts = (0,) * b if words is None else words.counts
         denoiser = self.denoiser.flops(tuple(film + count for count in counts), b * nt, sum(counts))
@@ -243,6 +239,11 @@ class Diffusion(WorldModel):
         """Return tokens along time, height and width."""
         t, h, w = clip.frames.shape[1:4]
         return Grid(self.span, self.codec.stride[1] * self.grid.patch, 0).shape(t, h, w)
+
+    def _length(self, clip: Clip) -> int:
+        """Return the tokens of one clip, registers included, words not."""
+        nt, nh, nw = self._shape(clip)
+        return nt * (self.config.registers + nh * nw)
 
     def _pooled(self, given: Bool[Tensor, "t h w"]) -> Bool[Tensor, "row y x"]:
         """Tell which latents are given: those of which every pixel is."""

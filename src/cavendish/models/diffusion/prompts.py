@@ -106,7 +106,7 @@ def join(first: Clip, last: Clip, between: int) -> Prompt:
         raise BadInputError(f"{sizes[0][0]} beginnings and {sizes[1][0]} ends: expected as many of both")
     if len(first.time) < 2 or between < 1:
         raise BadInputError(f"join needs 2 frames in the first clip and 1 or more between, got {between} between")
-    ticks = [float(clip.time.diff().mean()) for clip in (first, last) if len(clip.time) > 1]
+    ticks = [clip.tick for clip in (first, last) if clip.tick is not None]
     if max(ticks) > 1.01 * min(ticks):
         raise BadInputError(f"clips to be joined have a frame every {ticks[0]:g} and {ticks[1]:g} s, expected one rate")
     after = len(last.time)
@@ -141,9 +141,8 @@ def closing(film: Clip) -> Prompt:
     quarter, turned = count // 4, film.frames.roll(count // 2, 1)
     if quarter < 2:
         raise BadInputError(f"a loop of {count} frames: expected 8 or more, of which a half is dreamt again")
-    first, last = (
-        Clip(turned[:, cut], film.time[cut], film.world) for cut in (slice(0, quarter), slice(count - quarter, count))
-    )
+    clock = film.time[:quarter]  # of both: frames that were turned have left their own
+    first, last = (Clip(frames, clock, film.world) for frames in (turned[:, :quarter], turned[:, -quarter:]))
     return join(first, last, count - 2 * quarter)
 
 

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from cavendish.errors import BadInputError
+from cavendish.models.blocks.attention import cut_up
 from cavendish.models.diffusion.text import Words
 from cavendish.motion import World
 
@@ -67,7 +68,7 @@ def rowwise(
     counts, lengths = [count for count, _ in runs], [count * length for count, length in runs]
     done = []
     for (count, length), *parts in zip(
-        runs, *(_cut(part, lengths) for part in tokens), *(_cut(part, counts) for part in rows), strict=True
+        runs, *(cut_up(part, lengths) for part in tokens), *(cut_up(part, counts) for part in rows), strict=True
     ):
         inside = (part.unflatten(0, (count, length)) for part in parts[: len(tokens)])
         beside = (part.unsqueeze(1) for part in parts[len(tokens) :])
@@ -101,11 +102,6 @@ def spread(runs: Runs, rows: tuple[Tensor, ...]) -> list[Tensor]:
 def _lengths(runs: Runs, device: torch.device) -> Int[Tensor, " row"]:
     """Return the tokens of every row; brought to a device once a step, since each time makes it wait."""
     return torch.tensor([length for count, length in runs for _ in range(count)], device=device)
-
-
-def _cut(whole: Tensor, lengths: list[int]) -> tuple[Tensor, ...]:
-    """Split a tensor; one part is the tensor itself, since the gradient of a split copies."""
-    return torch.split(whole, lengths) if len(lengths) > 1 else (whole,)
 
 
 @dataclass(frozen=True)
