@@ -155,6 +155,9 @@ def test_a_picture_is_read_as_a_viewer_shows_it(tmp_path: Path) -> None:
     for name in ("clear.png", "palette.png"):
         assert np.abs(found[name][:4] - (255, 0, 0)).max() <= 1, name
         assert np.abs(found[name][4:] - 255).max() <= 1, name
+    hidden = [Image.fromarray(wide[:4])]  # phones keep smaller pictures behind the photo
+    Image.fromarray(wide).save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=hidden)
+    assert read_clip(tmp_path / "phone.jpg").shape == (1, 8, 16, 3)
     photo = read_clip(tmp_path / "photo.jpg")[0]
     assert photo.shape == (16, 8, 3)
     assert photo[:7].min() > 240

@@ -152,6 +152,11 @@ def test_a_closed_film_has_no_seam_where_an_open_one_has_one(count: int) -> None
     assert torch.equal(closed[:, kept], ramp[:, kept])
 
 
+def test_a_film_whose_clock_is_rounded_can_be_closed() -> None:
+    uneven = replace(two_clips(), time=torch.tensor([0.0, 0.033, 0.067, 0.100, 0.133, 0.167, 0.200, 0.234]))
+    assert prompts.closing(uneven).given.all(2).all(1).tolist() == [True] * 2 + [False] * 4 + [True] * 2
+
+
 @pytest.mark.parametrize("name", list(PROMPTS))
 def test_what_is_given_stays_to_the_last_bit(fresh: Diffusion, name: str) -> None:
     asked = PROMPTS[name](two_clips())
