@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import get_type_hints
 
 import numpy as np
 from PIL import Image
@@ -64,10 +63,9 @@ def _card(kind: type[Scene]) -> Card:
 
 def _constants(scene: Scene) -> list[str]:
     """Write every constant of nature with the unit of its type."""
-    hints = get_type_hints(type(scene), include_extras=True)
     written = []
     for field in fields(scene):  # type: ignore[arg-type]
-        value, unit = getattr(scene, field.name), getattr(hints[field.name], "__metadata__", ("",))[0]
+        value, unit = getattr(scene, field.name), scene.unit(field.name)
         shown = f"{value:g}" if isinstance(value, int | float) else str(value)
         written.append(f"{field.name.replace('_', ' ')} {shown} {unit}".strip())
     return written

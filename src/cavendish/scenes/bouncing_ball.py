@@ -48,8 +48,7 @@ class BouncingBall(Scene):
 
     def __post_init__(self) -> None:
         """Refuse constants with which nothing would fall or bounce."""
-        if not self.gravity > 0:
-            raise BadInputError(f"gravity = {self.gravity:g} m/s^2, expected > 0")
+        self.require_positive("gravity")
         if not self.restitution >= 0:
             raise BadInputError(f"restitution = {self.restitution:g}, expected >= 0")
 

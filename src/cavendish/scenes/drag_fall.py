@@ -13,7 +13,6 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, KilogramsPerSecond, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED
 from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
@@ -40,8 +39,7 @@ class DragFall(Scene):
 
     def __post_init__(self) -> None:
         """Refuse a medium that does not resist; that world is the parabola."""
-        if not self.drag > 0:
-            raise BadInputError(f"drag = {self.drag:g} kg/s, expected > 0")
+        self.require_positive("drag")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Start near the ceiling, as in the parabola."""

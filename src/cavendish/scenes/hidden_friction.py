@@ -46,8 +46,7 @@ class HiddenFriction(Scene):
 
     def __post_init__(self) -> None:
         """Refuse weightless balls and a shore out of sight."""
-        if not self.gravity > 0:
-            raise BadInputError(f"gravity = {self.gravity:g} m/s^2, expected > 0")
+        self.require_positive("gravity")
         if not 0 < self.shore < self.world.width:
             raise BadInputError(f"shore = {self.shore:g} m, expected between 0 and {self.world.width:g}")
 

@@ -56,8 +56,7 @@ class Orbit(Scene):
 
     def __post_init__(self) -> None:
         """Refuse a sun that does not pull."""
-        if not self.strength > 0:
-            raise BadInputError(f"strength = {self.strength:g} m/s^2, expected > 0")
+        self.require_positive("strength")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Start in any direction from the sun, unless Kepler's ellipse would touch it."""

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from cavendish.motion import Drawing, KilogramsPerMetre2, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble, check_clock, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
 
 
 @final
@@ -56,8 +56,7 @@ class Parabola(Scene):
         y = column["y"][:, None] - 0.5 * self.gravity * time**2
         vx = np.broadcast_to(column["velocity"][:, None], x.shape)
         vy = np.broadcast_to(-self.gravity * time, x.shape)
-        position, velocity = np.stack([x, y], -1)[:, :, None], np.stack([vx, vy], -1)[:, :, None]
-        return assemble(time, position, velocity, column["radius"][:, None], factors)
+        return assemble_one(time, (x, y), (vx, vy), column["radius"], factors)
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red disc on white."""

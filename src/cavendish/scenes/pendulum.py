@@ -39,8 +39,7 @@ class Pendulum(Scene):
 
     def __post_init__(self) -> None:
         """Refuse a world without weight."""
-        if not self.gravity > 0:
-            raise BadInputError(f"gravity = {self.gravity:g} m/s^2, expected > 0")
+        self.require_positive("gravity")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Place nothing: the pivot is fixed, and the ball starts on the right."""

@@ -14,7 +14,6 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, PerSecond, Trajectory
 from cavendish.scenes.billiard import check_start, scatter
 from cavendish.scenes.looks import BLUE, RED
@@ -54,8 +53,7 @@ class Table(Playable):
 
     def __post_init__(self) -> None:
         """Refuse a table on which nothing would stop."""
-        if not self.drag > 0:
-            raise BadInputError(f"drag = {self.drag:g} 1/s, expected > 0")
+        self.require_positive("drag")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Scatter resting balls over the table."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_type_hints
 
 import numpy as np
 from jaxtyping import Float
@@ -161,11 +161,17 @@ class Scene(ABC):
         """Return the scene's own time grid in seconds, starting at 0."""
         return np.arange(cls.frames) * cls.step
 
+    @classmethod
+    def unit(cls, constant: str) -> str:
+        """Return the SI unit of a constant; a plain number has none."""
+        hint = get_type_hints(cls, include_extras=True)[constant]
+        return str(getattr(hint, "__metadata__", ("",))[0])
+
     def require_positive(self, *constants: str) -> None:
         """Refuse a constant of nature that is zero, negative or not a number."""
         for name in constants:
-            if not getattr(self, name) > 0:
-                raise BadInputError(f"{name} = {getattr(self, name):g}, expected > 0")
+            if not (value := getattr(self, name)) > 0:
+                raise BadInputError(f"{name} = {value:g} {self.unit(name)}".rstrip() + ", expected > 0")
 
     def sample(
         self, region: str, rng: np.random.Generator, fixed: Mapping[str, float] = EMPTY

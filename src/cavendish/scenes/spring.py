@@ -11,7 +11,6 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.errors import BadInputError
 from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, NewtonsPerMetre, Trajectory
 from cavendish.scenes.looks import RED, grey, rod
 from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, placed, study_factor
@@ -47,8 +46,7 @@ class Spring(Scene):
 
     def __post_init__(self) -> None:
         """Refuse a spring that does not pull back."""
-        if not self.stiffness > 0:
-            raise BadInputError(f"stiffness = {self.stiffness:g} N/m, expected > 0")
+        self.require_positive("stiffness")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Hang the spring anywhere between the walls."""

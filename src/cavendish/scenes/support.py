@@ -57,8 +57,7 @@ class Support(Scene):
 
     def __post_init__(self) -> None:
         """Refuse a world in which nothing falls, or a pit above its shelf."""
-        if not self.gravity > 0:
-            raise BadInputError(f"gravity = {self.gravity:g} m/s^2, expected > 0")
+        self.require_positive("gravity")
         if not 0 <= self.bottom < self.top < self.world.height:
             raise BadInputError(f"bottom = {self.bottom:g} m, top = {self.top:g} m, expected 0 <= bottom < top")
 

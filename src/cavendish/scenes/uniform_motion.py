@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble, check_clock, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
 
 
 @final
@@ -44,9 +44,8 @@ class UniformMotion(Scene):
         column = self.columns(factors)
         x = column["x"][:, None] + column["velocity"][:, None] * time
         y = np.broadcast_to(column["y"][:, None], x.shape)
-        velocity = np.zeros((*x.shape, 1, 2))
-        velocity[..., 0, 0] = column["velocity"][:, None]
-        return assemble(time, np.stack([x, y], -1)[:, :, None], velocity, column["radius"][:, None], factors)
+        along = np.broadcast_to(column["velocity"][:, None], x.shape)
+        return assemble_one(time, (x, y), (along, np.zeros_like(x)), column["radius"], factors)
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red disc on white."""
