@@ -26,6 +26,7 @@ from cavendish.training.optimiser import Optimiser, rate_share
 from cavendish.video import Clip, Imagined
 
 CONFIG = DiffusionConfig(size="pico", patch=8, tubelet=4)
+HOURGLASS = DiffusionConfig(size="femto-hourglass", patch=8, tubelet=1)
 SMALL = Shape(32, 2, 2, 3)
 GENIE = GenieConfig(
     16, 16, TokenizerConfig(levels=(5, 5, 5), shape=SMALL), dynamics=DynamicsConfig(SMALL, temperature=1.0)
@@ -34,7 +35,7 @@ JEPA = JepaConfig(patch=8, rollout=4)
 STUDY_MILLIONS = {"S": 22.5, "B": 89.5, "L": 310.0, "XL": 456.0}
 
 
-@pytest.fixture(params=[CONFIG, GENIE, JEPA], ids=["diffusion", "genie", "jepa"])
+@pytest.fixture(params=[CONFIG, HOURGLASS, GENIE, JEPA], ids=["diffusion", "hourglass", "genie", "jepa"])
 def world(request: pytest.FixtureRequest) -> WorldModel:
     """Every kind of world model in turn, small, with parameters that are not at their neutral start."""
     return shaken(request.param)
@@ -206,7 +207,7 @@ def test_flops_are_counted_exactly(model: Diffusion) -> None:
     tokens = packed(clips(2, 32), seeded(0))
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # the counter skips fused kernels
         model.denoiser(tokens)
-    assert counter.get_total_flops() == model.denoiser.flops(tokens.clip_lengths, len(tokens.row_patches))
+    assert counter.get_total_flops() == model.denoiser.flops([(8, 16, 0)] * 2)
 
 
 def test_the_mixture_asks_its_questions_in_their_shares() -> None:

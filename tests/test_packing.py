@@ -21,6 +21,8 @@ from cavendish.training import seeded
 from cavendish.video import Clip
 
 CONFIG = DiffusionConfig(size="pico", patch=8, registers=2, mixture=Mixture(silent=0.0), text=Lexicon(SPOKEN))
+HOURGLASS = replace(CONFIG, size="pico-hourglass")
+EITHER = pytest.mark.parametrize("config", [CONFIG, HOURGLASS], ids=["plain", "hourglass"])
 # clips, frames, height, width, seconds between frames
 KINDS = ((2, 6, 16, 16, 0.1), (3, 1, 24, 16, 1.0), (1, 4, 8, 32, 0.3), (1, 1, 16, 16, 1.0), (2, 3, 16, 24, 0.05))
 
@@ -51,8 +53,9 @@ def packed(clip: Clip, model: Diffusion, seed: int) -> Tokens:
     return noised(replace(tokens, words=words), seeded(seed))
 
 
-def test_any_mix_packed_together_equals_each_clip_alone_forward_and_backward() -> None:
-    model = shaken(CONFIG)
+@EITHER
+def test_any_mix_packed_together_equals_each_clip_alone_forward_and_backward(config: DiffusionConfig) -> None:
+    model = shaken(config)
     parts = [packed(film(*kind), model, number) for number, kind in enumerate(KINDS)]
     answers = torch.split(model.denoiser(together(parts)), [len(part.patch) for part in parts])
     sum(a.square().sum() for a in answers).backward()
@@ -77,8 +80,9 @@ def test_a_list_has_no_padding() -> None:
     assert whole.clip_rows == tuple(frames for clips, frames, *_ in KINDS for _ in range(clips))
 
 
-def test_no_gradient_reaches_the_frames_or_the_words_of_another_clip() -> None:
-    model = shaken(CONFIG)
+@EITHER
+def test_no_gradient_reaches_the_frames_or_the_words_of_another_clip(config: DiffusionConfig) -> None:
+    model = shaken(config)
     parts = [packed(film(*kind), model, number) for number, kind in enumerate(KINDS[:3])]
     for part in parts:
         part.patch.requires_grad_(True)
@@ -132,23 +136,26 @@ def test_rows_part_into_given_and_hidden_and_join_again() -> None:
     assert len(parted.row_patches) == len(parted.level) < 2 * len(tokens.level)
 
 
-def test_a_row_that_is_not_parted_answers_as_before() -> None:
-    model = shaken(replace(CONFIG, text=None))
+@EITHER
+def test_a_row_that_is_not_parted_answers_as_before(config: DiffusionConfig) -> None:
+    model = shaken(replace(config, text=None))
     tokens = packed(replace(film(1, 3, 16, 16, 0.1), told=None), model, 0)
     nothing = Parting.of(tokens, torch.zeros(len(tokens.patch), dtype=torch.bool))
     assert torch.allclose(model.denoiser(nothing.parted(tokens)), model.denoiser(tokens), atol=1e-6)
 
 
-def test_flops_are_counted_exactly_with_captions() -> None:
-    model, clip = shaken(CONFIG), film(2, 6, 16, 16, 0.1)
+@EITHER
+def test_flops_are_counted_exactly_with_captions(config: DiffusionConfig) -> None:
+    model, clip = shaken(config), film(2, 6, 16, 16, 0.1)
     tokens = packed(clip, model, 0)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model.denoiser(tokens)
     assert 3 * counter.get_total_flops() == model.training_flops(clip)
 
 
-def test_a_hidden_patch_is_asked_for_and_a_shown_one_is_not() -> None:
-    masked = replace(CONFIG, text=None, mixture=Mixture(masked=1.0))
+@EITHER
+def test_a_hidden_patch_is_asked_for_and_a_shown_one_is_not(config: DiffusionConfig) -> None:
+    masked = replace(config, text=None, mixture=Mixture(masked=1.0))
     model, clip = shaken(masked), replace(film(2, 6, 16, 16, 0.1), told=None)
     loss, figures = model.loss_together((clip,), seeded(0))
     assert loss > 0

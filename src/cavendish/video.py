@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from cavendish.errors import BadInputError
 from cavendish.motion import Seconds, Trajectory, World
 
 
@@ -39,3 +41,10 @@ class Imagined:
     time: Float[Tensor, " t"]  # s
     world: World
     context: int  # how many leading frames were given, not dreamt
+
+
+def check_frames(frames: Tensor) -> UInt8[Tensor, "b t h w c"]:
+    """Return the frames of a batch of clips; refuse what is no film."""
+    if frames.ndim != 5 or frames.dtype != torch.uint8 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, 3)")
+    return frames

@@ -21,13 +21,13 @@ from cavendish.models.diffusion.jumps import Jumps
 from cavendish.models.diffusion.network import SIZES, Denoiser
 from cavendish.models.diffusion.objective import Mixture, frame_errors, noised, shown
 from cavendish.models.diffusion.packing import Parting, together
-from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, check_frames, extend
+from cavendish.models.diffusion.prompts import IMAGE_TICK, Prompt, extend
 from cavendish.models.diffusion.sampler import Answer, Path, Sampling, guided, walk
 from cavendish.models.diffusion.text import Words
 from cavendish.models.diffusion.tokens import Grid, Setting, Tokens, level_rows, pack, patchify, rowwise
 from cavendish.models.diffusion.wording import AnyText
 from cavendish.models.world_model import Pace, Stage, WorldModel, parameters_from
-from cavendish.video import Clip, Imagined
+from cavendish.video import Clip, Imagined, check_frames
 
 FEW_CLIPS = Pace(steps=1.4, batch=0.25)  # of a codec: every frame is a lesson, so few clips at a time are enough
 MOST_TOKENS = 2**16  # of a clip that is dreamt in one piece
@@ -105,7 +105,7 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
         """Walk the future from noise to frames; where it does not fill the last tubelet, dream on and cut."""
-        known = check_frames(context).shape[1]
+        known = check_frames(context.frames).shape[1]
         if known < 2 or horizon < 1:
             raise BadInputError(f"imagine needs 2 frames of context or more and a horizon, got {known} and {horizon}")
         dreamt = horizon + -(known + horizon) % self.span
@@ -148,7 +148,7 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def surprise(self, clip: Clip, generator: torch.Generator) -> Float[Tensor, "b t"]:
         """Squared error of each frame when it is dreamt in one leap from the context frames."""
-        b, t = check_frames(clip).shape[:2]
+        b, t = check_frames(clip.frames).shape[:2]
         level = torch.zeros(b, t, device=clip.frames.device)
         level[:, : self.config.mixture.context] = 1.0
         clean = self._tokens(clip, level)
@@ -164,16 +164,13 @@ class Diffusion(WorldModel):
     @torch.no_grad()
     def layers(self, clip: Clip) -> Float[Tensor, "layer b t k"]:
         """Mean over the patches of a frame of every block's token, and of token times place: up, then right."""
-        b, t = check_frames(clip).shape[:2]
+        b, t = check_frames(clip.frames).shape[:2]
         self._shape(clip)
         moments = []
         for end in range(self.span, t + 1, self.span):
             tokens = self._tokens(clip.first(end), torch.ones(b, end, device=clip.frames.device))
-            found = [tokens.without_registers(x) for x in self.denoiser.features(tokens)]
-            *last, place = (
-                x.view(b, end // self.span, -1, x.shape[1])[:, -1]
-                for x in (*found, tokens.without_registers(tokens.place))
-            )
+            found = (*self.denoiser.features(tokens), tokens.without_registers(tokens.place))
+            *last, place = (x.view(b, end // self.span, -1, x.shape[1])[:, -1] for x in found)
             up, right = place[..., 1:2], place[..., 2:]
             moments.append(
                 torch.stack([torch.cat([x.mean(1), (up * x).mean(1), (right * x).mean(1)], -1) for x in last])
@@ -189,10 +186,10 @@ class Diffusion(WorldModel):
         if clip.frames.shape[1] == 1:
             clip = _still(clip, self.span)
         b, t, h, w, _ = clip.frames.shape
-        nt, film = self._shape(clip)[0], self._length(clip)
+        nt, nh, nw = self._shape(clip)
         words = self._words(None if clip.told is None or self.config.text is None else clip.told())
         counts = (0,) * b if words is None else words.counts
-        denoiser = self.denoiser.flops(tuple(film + count for count in counts), b * nt, sum(counts))
+        denoiser = self.denoiser.flops([(nt, nh * nw, count) for count in counts])
         return 3 * denoiser + b * self.codec.flops(t, h, w)
 
     def stages(self) -> Iterator[Stage]:
@@ -214,7 +211,7 @@ class Diffusion(WorldModel):
 
     def _asked(self, clip: Clip, generator: torch.Generator) -> Tokens:
         """Pack training clips at levels drawn from the mixture, some without their captions."""
-        b, t = check_frames(clip).shape[:2]
+        b, t = check_frames(clip.frames).shape[:2]
         mixture, device = self.config.mixture, generator.device
         level = mixture.levels(b, t, generator)
         if t == 1:

@@ -9,8 +9,8 @@ The modulation is computed per row (a clip's tubelet) and broadcast over its tok
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.models.blocks.attention import Attention, products, rotations
+from cavendish.models.diffusion.hourglass import Waist
 from cavendish.models.diffusion.text import WAVES, WordEmbedding, Words, spliced, unspliced
 from cavendish.models.diffusion.tokens import Runs, Tokens, rowwise
 from cavendish.models.diffusion.wording import AnyText
@@ -33,6 +34,7 @@ class Shape:
     width: int
     depth: int
     heads: int
+    merged: int = 1  # rows that all blocks but the first and last take as one (`hourglass`)
 
 
 # The study's S, B, L and XL (Kang et al. 2024, table 6) and six smaller steps for smaller machines.
@@ -48,6 +50,7 @@ SIZES = {
     "L": Shape(1024, 24, 16),
     "XL": Shape(1152, 28, 16),
 }
+SIZES |= {f"{name}-hourglass": replace(shape, merged=4) for name, shape in SIZES.items() if shape.depth > 2}
 
 
 class Block(nn.Module):
@@ -104,6 +107,7 @@ class Denoiser(nn.Module):
             self.modulation.bias.view(6, width)[[2, 5]] = 1.0  # gates start open
         self.words = None if reads is None else WordEmbedding(reads.entries, reads.states, width)
         self.until: nn.Linear | None = None
+        self.waist = None if shape.merged == 1 else Waist(width, shape.merged, registers)
 
     def learn_jumps(self) -> None:
         """Listen to the level at which an answer is to end; at first it changes nothing."""
@@ -112,38 +116,61 @@ class Denoiser(nn.Module):
 
     def forward(self, tokens: Tokens) -> Float[Tensor, "m p"]:
         """Predict every clean patch."""
-        for x in self._through(tokens):
+        for x, _ in self._through(tokens):
             last = x
         x = tokens.without_registers(_film(last, tokens))
         scale, shift = self.final_table
         return self.head(_modulated(x, 1 + scale, shift))  # type: ignore[no-any-return]
 
-    def features(self, tokens: Tokens) -> list[Float[Tensor, "s k"]]:
-        """Return the features of patches and registers after every block."""
-        return [_film(x, tokens) for x in self._through(tokens)]
+    def features(self, tokens: Tokens) -> list[Float[Tensor, "m k"]]:
+        """Return the features of patches after every block; in a waist, of what stands for them."""
+        return [
+            at.without_registers(_film(x, at))
+            if at is tokens or self.waist is None
+            else self.waist.repeated(_film(x, at), at, tokens)
+            for x, at in self._through(tokens)
+        ]
 
-    def _through(self, tokens: Tokens) -> Iterator[Float[Tensor, "n k"]]:
-        """Yield the features after every block, those of words among them."""
+    def _through(self, tokens: Tokens) -> Iterator[tuple[Float[Tensor, "n k"], Tokens]]:
+        """Yield the features after every block, those of words among them, and the list that they belong to."""
         x = tokens.with_registers(self.embed_out(self.embed_in(tokens.patch)), self.register)
         level = self.modulation(self._level(tokens.level, tokens.until)).unflatten(-1, (6, -1))
+        if tokens.words is not None:
+            assert self.words is not None
+            x = _spoken(self.words(tokens.words).to(x.dtype), x, tokens)
+        laid = self._laid(tokens, level)
+        ends = len(self.blocks) if self.waist is None else 1
+        for block in self.blocks[:ends]:
+            x = block(x, *laid)
+            yield x, tokens
+        if self.waist is None:
+            return
+        y, middle = self.waist.narrowed(tokens.without_registers(_film(x, tokens)), tokens)
+        y, between = _spoken(_words(x, tokens), y, middle), self._laid(middle, self.waist.modulation(level, tokens))
+        for block in self.blocks[ends:-1]:
+            y = block(y, *between)
+            yield y, middle
+        told = self.waist.widened(_film(y, middle), middle, tokens)
+        told = tokens.with_registers(told, torch.zeros_like(self.register))
+        x = _spoken(_words(y, middle), _film(x, tokens) + told, tokens)
+        yield self.blocks[-1](x, *laid), tokens
+
+    def _laid(self, tokens: Tokens, level: Float[Tensor, "row 6 k"]) -> tuple[Tensor, Tensor, Runs, tuple[int, ...]]:
+        """Return what every block must know of a list: modulation, rotations, runs, lengths, words included."""
         place, runs, lengths = tokens.place, tokens.runs(tokens.registers), tokens.clip_lengths
         said = tokens.words
         if said is not None:
-            assert self.words is not None
-            x = spliced(self.words(said).to(x.dtype), said.counts, x, tokens.clip_lengths)
             level = self._word_rows(said, level, tokens)
             starts = place[[0, *accumulate(lengths[:-1])], 0]
-            place = spliced(said.places(starts), said.counts, place, tokens.clip_lengths)
+            place = _spoken(said.places(starts), place, tokens)
             runs = _runs_with_words(tokens, said)
             lengths = tuple(n + words for n, words in zip(lengths, said.counts, strict=True))
-        turn = rotations(place, self.shape.heads, self.shape.width // self.shape.heads)
-        for block in self.blocks:
-            x = block(x, level, turn, runs, lengths)
-            yield x
+        return level, rotations(place, self.shape.heads, self.shape.width // self.shape.heads), runs, lengths
 
     def _word_rows(self, said: Words, level: Float[Tensor, "row 6 k"], tokens: Tokens) -> Float[Tensor, "rows 6 k"]:
         """Put a row of level 1 before the rows of every clip that has a caption."""
-        clean = self.modulation(self._level(torch.ones_like(tokens.level[:1]))).unflatten(-1, (6, -1))
+        one = torch.ones(1, tokens.level.shape[1], device=level.device)
+        clean = self.modulation(self._level(one)).unflatten(-1, (6, -1))
         spoken = [int(count > 0) for count in said.counts]
         return spliced(clean.expand(sum(spoken), -1, -1), spoken, level, tokens.clip_rows)
 
@@ -155,24 +182,45 @@ class Denoiser(nn.Module):
             return found
         return found.add(self.until(_waves(level if until is None else until) - _waves(level)))
 
-    def flops(self, clip_lengths: tuple[int, ...], rows: int, words: int = 0) -> float:
+    def flops(self, films: Sequence[tuple[int, int, int]]) -> float:
         """Count the operations of a forward pass exactly in its matrix products (a multiply-add is 2).
 
-        `clip_lengths` are all tokens per clip, `words` of them together words, and `rows` the rows of film.
+        A film is told as its rows, the patches of each, and the words of its caption.
         """
-        width, hidden = self.shape.width, 8 * self.shape.width // 3
-        per_token = self.shape.depth * (4 * width**2 + 3 * width * hidden)
+        width, depth, registers = self.shape.width, self.shape.depth, len(self.register)
+        per_token = 4 * width**2 + 3 * width * (8 * width // 3)
         per_patch = sum(m.weight.numel() for m in (self.embed_in, self.embed_out, self.head))
-        patches = sum(clip_lengths) - words - rows * len(self.register)
         per_row = LEVEL_FEATURES * width + width**2 + 6 * width**2
-        told = words * (2 * WAVES + 1) * width + (per_row if words else 0)
-        attention = sum(2 * length**2 * width for length in clip_lengths) * self.shape.depth
-        return 2.0 * (sum(clip_lengths) * per_token + patches * per_patch + rows * per_row + attention + told)
+
+        def blocks(count: int, rows: int, patches: int, words: int) -> int:
+            length = rows * (registers + patches) + words
+            return count * (length * per_token + 2 * length**2 * width)
+
+        merged, ends = self.shape.merged, depth if self.waist is None else 2
+        total = 0
+        for rows, patches, words in films:
+            groups = -(-rows // merged)
+            total += blocks(ends, rows, patches, words) + rows * (patches * per_patch + per_row)
+            total += words * (2 * WAVES + 1) * width
+            if self.waist is not None:
+                total += blocks(depth - ends, groups, patches, words) + groups * patches * 2 * merged * width**2
+        lists_with_words = any(words for _, _, words in films) * (1 if self.waist is None else 2)
+        return 2.0 * (total + lists_with_words * per_row)
 
 
 def _film(x: Float[Tensor, "n k"], tokens: Tokens) -> Float[Tensor, "s k"]:
     """Leave words out."""
-    return x if tokens.words is None else unspliced(x, tokens.words.counts, tokens.clip_lengths)
+    return x if tokens.words is None else unspliced(x, tokens.words.counts, tokens.clip_lengths)[1]
+
+
+def _words(x: Float[Tensor, "n k"], tokens: Tokens) -> Float[Tensor, "q k"]:
+    """Take the words alone."""
+    return x[:0] if tokens.words is None else unspliced(x, tokens.words.counts, tokens.clip_lengths)[0]
+
+
+def _spoken(words: Float[Tensor, "q ..."], film: Float[Tensor, "s ..."], tokens: Tokens) -> Float[Tensor, "n ..."]:
+    """Put the words of every clip before its film."""
+    return film if tokens.words is None else spliced(words, tokens.words.counts, film, tokens.clip_lengths)
 
 
 def _waves(level: Float[Tensor, "row tubelet"]) -> Float[Tensor, "row w"]:

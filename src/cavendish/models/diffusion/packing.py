@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cavendish.errors import BadInputError
 from cavendish.models.diffusion.text import Words
-from cavendish.models.diffusion.tokens import Tokens, rowwise
+from cavendish.models.diffusion.tokens import Tokens, Whole, with_register_places
 
 
 def together(parts: Sequence[Tokens]) -> Tokens:
@@ -84,13 +84,11 @@ class Parting:
         """Part the rows of a packed list."""
         place = tokens.without_registers(tokens.place)[self.order]
         rows = replace(tokens, patch=tokens.patch[self.order], level=self.levels(tokens.level), row_patches=self.counts)
-        flat = torch.tensor([1.0, 0.0, 0.0], device=place.device)  # registers stand in the middle of the frame
-        place = rowwise(
-            lambda p: torch.cat([(p[:, :1] * flat).expand(-1, tokens.registers, -1), p], 1), rows.runs(0), (place,)
-        )
+        place = with_register_places(place, rows.runs(0), tokens.registers)
         clip_of = torch.arange(len(tokens.clip_rows)).repeat_interleave(torch.tensor(tokens.clip_rows))
         counts = clip_of[self.source.cpu()].bincount(minlength=len(tokens.clip_rows))
-        return replace(rows, place=place, clip_rows=tuple(counts.tolist()))
+        whole = Whole(self.order, self.source, tokens.row_patches, tokens.clip_rows)
+        return replace(rows, place=place, clip_rows=tuple(counts.tolist()), whole=whole)
 
     def joined(self, patch: Float[Tensor, "m p"]) -> Float[Tensor, "m p"]:
         """Bring patches back into the order of the whole list."""

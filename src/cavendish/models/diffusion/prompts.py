@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cavendish.errors import BadInputError
 from cavendish.motion import World
-from cavendish.video import Clip, Imagined
+from cavendish.video import Clip, Imagined, check_frames
 
 MOST_PIXELS = 2**28  # of all frames of a batch: a typing mistake in a size must not ask for all memory
 IMAGE_TICK = 0.1  # s between an image and what fills its tubelet, which nobody will see
@@ -38,7 +38,7 @@ class Prompt:
 
     def __post_init__(self) -> None:
         """Refuse a film that is none."""
-        frames, time = check_frames(self.film), self.film.time
+        frames, time = check_frames(self.film.frames), self.film.time
         _check_cost(len(frames), frames.shape[1], (frames.shape[2], frames.shape[3]))
         if len(time) != frames.shape[1] or not bool(torch.isfinite(time).all()) or bool((time.diff() <= 0).any()):
             raise BadInputError(f"the clock of {frames.shape[1]} frames has {len(time)} times, expected rising ones")
@@ -81,7 +81,7 @@ def nothing(frames: int, size: tuple[int, int], step: float, world: World, clips
 
 def extend(given: Clip, before: int, after: int, step: float | None = None) -> Prompt:
     """Invent frames before and after given ones, at their own rate; one image needs the time step."""
-    b, t, h, w, c = check_frames(given).shape
+    b, t, h, w, c = check_frames(given.frames).shape
     if min(before, after) < 0 or (t == 1 and step is None):
         raise BadInputError(f"extend {t} frames by {before} and {after}: expected 0 or more, and a time step for one")
     _check_cost(b, t + before + after, (h, w))
@@ -99,7 +99,7 @@ def extend(given: Clip, before: int, after: int, step: float | None = None) -> P
 
 def join(first: Clip, last: Clip, between: int) -> Prompt:
     """Invent what happens between two clips of one size, world and rate."""
-    sizes = [check_frames(clip).shape for clip in (first, last)]
+    sizes = [check_frames(clip.frames).shape for clip in (first, last)]
     if sizes[0][2:] != sizes[1][2:] or first.world != last.world:
         raise BadInputError("clips to be joined must have one size in pixels and one in metres")
     if sizes[0][0] != sizes[1][0]:
@@ -169,14 +169,6 @@ def rollout(dream: Callable[[Prompt], Imagined], given: Clip, horizon: int, wind
         assert dreamt is not None
         frames = torch.cat([frames, dreamt[:, keep:]], 1)
     return Clip(frames, time, given.world)
-
-
-def check_frames(clip: Clip) -> UInt8[Tensor, "b t h w c"]:
-    """Return the frames of a batch of clips; refuse what is no film."""
-    frames = clip.frames
-    if frames.ndim != 5 or frames.dtype != torch.uint8 or frames.shape[-1] != 3 or 0 in frames.shape:
-        raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, 3)")
-    return frames
 
 
 def _check_cost(clips: int, frames: int, size: tuple[int, int]) -> None:

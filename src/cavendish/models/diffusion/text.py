@@ -136,7 +136,9 @@ def spliced(
     return torch.cat([part for pair in pairs for part in pair])
 
 
-def unspliced(whole: Shaped[Tensor, "n ..."], counts: Sequence[int], lengths: Sequence[int]) -> Shaped[Tensor, "s ..."]:
-    """Take what belongs to the films."""
+def unspliced(
+    whole: Shaped[Tensor, "n ..."], counts: Sequence[int], lengths: Sequence[int]
+) -> tuple[Shaped[Tensor, "q ..."], Shaped[Tensor, "s ..."]]:
+    """Take words and films apart again."""
     parts = torch.split(whole, [n for pair in zip(counts, lengths, strict=True) for n in pair])
-    return torch.cat(parts[1::2])
+    return torch.cat(parts[::2]), torch.cat(parts[1::2])

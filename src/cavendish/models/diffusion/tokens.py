@@ -105,6 +105,16 @@ def _lengths(runs: Runs, device: torch.device) -> Int[Tensor, " row"]:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """The list that one with parted rows was made of (`packing`)."""
+
+    order: Int[Tensor, " m"]  # patch i of the parted list is patch order[i] of the whole
+    source: Int[Tensor, " row"]  # the row that a parted row comes from
+    row_patches: tuple[int, ...]
+    clip_rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Tokens:
     """The packed list. Tokens of a row are neighbours, rows of a clip are neighbours."""
 
@@ -116,6 +126,7 @@ class Tokens:
     registers: int  # per row
     words: Words | None = None  # captions
     until: Float[Tensor, "row tubelet"] | None = None  # the level at which an answer is to end; none: its own
+    whole: Whole | None = None  # none: no row is parted
 
     @property
     def clip_lengths(self) -> tuple[int, ...]:
@@ -175,12 +186,17 @@ def level_rows(level: Float[Tensor, "b t"], grid: Grid) -> Float[Tensor, "row tu
     return level.reshape(-1, grid.tubelet)
 
 
+def with_register_places(place: Float[Tensor, "m 3"], runs: Runs, registers: int) -> Float[Tensor, "s 3"]:
+    """Put the places of registers before those of the patches of every row: in the middle of the frame, at its time."""
+    flat = torch.tensor([1.0, 0.0, 0.0], device=place.device)
+    return rowwise(lambda p: torch.cat([(p[:, :1] * flat).expand(-1, registers, -1), p], 1), runs, (place,))
+
+
 def _places(setting: Setting, grid: Grid) -> Float[Tensor, "s 3"]:
-    """Return the places of one clip's tokens; registers stand in the middle of the frame at their row's time."""
+    """Return the places of one clip's tokens."""
     nt, nh, nw = grid.shape(len(setting.time), setting.height, setting.width)
     time = setting.time.cpu().view(nt, grid.tubelet).mean(1)
     up = setting.world.height * (0.5 - (torch.arange(nh) + 0.5) / nh)
     right = setting.world.width * ((torch.arange(nw) + 0.5) / nw - 0.5)
-    patches = torch.stack(torch.meshgrid(time, up, right, indexing="ij"), -1).flatten(1, 2)
-    middle = torch.stack([time, torch.zeros(nt), torch.zeros(nt)], -1)[:, None].expand(-1, grid.registers, -1)
-    return torch.cat([middle, patches], 1).flatten(0, 1)
+    patches = torch.stack(torch.meshgrid(time, up, right, indexing="ij"), -1).flatten(0, 2)
+    return with_register_places(patches, ((nt, nh * nw),), grid.registers)

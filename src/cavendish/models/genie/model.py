@@ -22,7 +22,7 @@ from cavendish.models.genie.tokenizer import Tokenizer, TokenizerConfig
 from cavendish.models.genie.transformer import Past
 from cavendish.models.playing import Place, PlayedWorld
 from cavendish.models.world_model import Stage, WorldModel, parameters_from
-from cavendish.video import Clip, Imagined
+from cavendish.video import Clip, Imagined, check_frames
 
 REMEMBERED = 16  # frames of a beginning that are looked at, at most
 
@@ -176,9 +176,7 @@ class Genie(WorldModel, PlayedWorld[Memory]):
 
     def checked(self, frames: Tensor) -> UInt8[Tensor, "b t h w c"]:
         """Refuse frames that this world cannot be shown."""
-        if frames.ndim != 5 or frames.dtype != torch.uint8 or frames.shape[1] < 1 or frames.shape[-1] != 3:
-            raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, 3)")
-        for name, found, expected in zip(("height", "width"), frames.shape[2:4], self.size, strict=True):
+        for name, found, expected in zip(("height", "width"), check_frames(frames).shape[2:4], self.size, strict=True):
             if found != expected:
                 raise BadInputError(f"{name} = {found} px, this world was made with {expected} px")
         return frames

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from cavendish.errors import BadInputError, unknown
 from cavendish.models.jepa.guard import Guard, Sigreg, Teacher, effective_rank
 from cavendish.models.world_model import WorldModel, parameters_from
-from cavendish.video import Clip, Imagined
+from cavendish.video import Clip, Imagined, check_frames
 
 WAVES = 4  # cosines of place along either side
 UNTOLD = 0.1  # share of clips learnt without their buttons
@@ -199,9 +199,7 @@ class Jepa(WorldModel):
 
     def glimpse(self, frames: UInt8[Tensor, "b t h w c"]) -> Float[Tensor, "b t k"]:
         """Embed each frame by itself."""
-        if frames.ndim != 5 or frames.dtype != torch.uint8:
-            raise BadInputError(f"frames are {frames.dtype} {tuple(frames.shape)}, expected uint8 (b, t, h, w, c)")
-        return self.encoder(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])  # type: ignore[no-any-return]
+        return self.encoder(check_frames(frames).flatten(0, 1)).unflatten(0, frames.shape[:2])  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def foresee(self, seen: UInt8[Tensor, "b t h w c"], courses: Int[Tensor, "b n s"]) -> Float[Tensor, "b n s k"]:

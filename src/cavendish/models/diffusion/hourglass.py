@@ -1,0 +1,118 @@
+"""An hourglass: the first and the last block see every row of patches, those between see `rows` of them as one.
+
+    c = N (x_1, ..., x_r)                one token for a patch of r rows that follow each other in time
+    c <- block_2 ... block_(n-1) (c)
+    (u_1, ..., u_r) = W c,   x_i <- x_i + u_i
+(Hourglass transformers, Nawrot et al. 2021, section 2; Crowson et al. 2024, HDiT, merge in space, we in time.) How
+things move is worked out in few tokens that see far, what they look like in many that see details; at equal parameters
+and tokens a step costs about half, and less is left to learn after it (docs/log.md). Rows that are parted into given
+and hidden patches are brought together first; a last group that is not full is filled up with zeros; registers of the
+middle are its own; words pass through as they are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cavendish.models.blocks.attention import cut_up
+from cavendish.models.diffusion.tokens import Tokens, Whole, with_register_places
+
+Film = tuple[int, int, int]  # clips that are alike, rows of each, patches of each row
+
+
+@final
+class Waist(nn.Module):
+    """What lies between the wide ends and the middle."""
+
+    def __init__(self, width: int, rows: int, registers: int) -> None:
+        super().__init__()
+        self.rows = rows
+        self.narrow = nn.Parameter(torch.randn(width, rows * width) * (rows * width) ** -0.5)
+        self.widen = nn.Parameter(torch.randn(rows * width, width) * width**-0.5)
+        self.register = nn.Parameter(torch.randn(registers, width) * 0.02)
+
+    def narrowed(self, x: Float[Tensor, "m k"], tokens: Tokens) -> tuple[Float[Tensor, "s k"], Tokens]:
+        """Return the features of the middle, registers included, and where they stand."""
+        middle = self.merged(tokens)
+        return middle.with_registers(F.linear(self._gathered(x, tokens), self.narrow), self.register), middle
+
+    def widened(self, x: Float[Tensor, "s k"], middle: Tokens, tokens: Tokens) -> Float[Tensor, "m k"]:
+        """Return what the middle has to say to every patch."""
+        return self._scattered(F.linear(middle.without_registers(x), self.widen), tokens)
+
+    def repeated(self, x: Float[Tensor, "s k"], middle: Tokens, tokens: Tokens) -> Float[Tensor, "m k"]:
+        """Return for every patch the features of the token of the middle that stands for it."""
+        return self._scattered(middle.without_registers(x).repeat(1, self.rows), tokens)
+
+    def merged(self, tokens: Tokens) -> Tokens:
+        """Return the list of the middle, at the mean places of its rows; it has no patches and no levels of its own."""
+        place = tokens.without_registers(tokens.place)
+        counted = self._gathered(F.pad(place, (0, 1), value=1.0), tokens).view(-1, self.rows, 4).sum(1)
+        groups = [(clips, -(-rows // self.rows), patches) for clips, rows, patches in _films(tokens)]
+        found = replace(
+            tokens,
+            patch=tokens.patch[:0],
+            level=tokens.level[:0],
+            row_patches=sum(((patches,) * (clips * rows) for clips, rows, patches in groups), ()),
+            clip_rows=sum(((rows,) * clips for clips, rows, _ in groups), ()),
+            until=None,
+            whole=None,
+        )
+        return replace(
+            found, place=with_register_places(counted[:, :3] / counted[:, 3:], found.runs(0), found.registers)
+        )
+
+    def modulation(self, level: Float[Tensor, "row 6 k"], tokens: Tokens) -> Float[Tensor, "merged 6 k"]:
+        """Return the mean modulation of the rows that become one."""
+        into, first = [], 0
+        for clips, rows, _ in _films(tokens):
+            for _ in range(clips):
+                into += [first + row // self.rows for row in range(rows)]
+                first += -(-rows // self.rows)
+        index = torch.tensor(into, device=level.device)
+        index = index if tokens.whole is None else index[tokens.whole.source]
+        total = level.new_zeros(first, *level.shape[1:]).index_add(0, index, level)
+        return total / index.bincount(minlength=first).view(-1, 1, 1)
+
+    def _gathered(self, x: Float[Tensor, "m k"], tokens: Tokens) -> Float[Tensor, "merged _"]:
+        """Lay the rows of every group side by side."""
+        if tokens.whole is not None:
+            x = torch.empty_like(x).index_copy(0, tokens.whole.order, x)
+        done = []
+        for (clips, rows, patches), part in _parts(x, tokens, 1):
+            cut = part.view(clips, rows, patches, -1)
+            cut = F.pad(cut, (0, 0, 0, 0, 0, -rows % self.rows)).view(clips, -1, self.rows, patches, x.shape[1])
+            done.append(cut.transpose(2, 3).flatten(3).flatten(0, 2))
+        return torch.cat(done) if len(done) > 1 else done[0]
+
+    def _scattered(self, x: Float[Tensor, "merged _"], tokens: Tokens) -> Float[Tensor, "m k"]:
+        """Lay what stands side by side into rows again."""
+        done = []
+        for (clips, rows, patches), part in _parts(x, tokens, self.rows):
+            cut = part.view(clips, -1, patches, self.rows, part.shape[1] // self.rows)
+            done.append(cut.transpose(2, 3).flatten(1, 2)[:, :rows].flatten(0, 2))
+        found = torch.cat(done) if len(done) > 1 else done[0]
+        return found if tokens.whole is None else found[tokens.whole.order]
+
+
+def _films(tokens: Tokens) -> list[Film]:
+    """Count clips of equal shape that follow each other, before any row was parted."""
+    whole: Tokens | Whole = tokens.whole or tokens
+    starts, shapes = 0, []
+    for rows in whole.clip_rows:
+        shapes.append((rows, whole.row_patches[starts]))
+        starts += rows
+    return [(len(list(same)), *shape) for shape, same in groupby(shapes)]
+
+
+def _parts(x: Tensor, tokens: Tokens, rows: int) -> Iterator[tuple[Film, Tensor]]:
+    """Cut features of patches by kinds of clips, where a token stands for some rows."""
+    films = _films(tokens)
+    sizes = [clips * -(-long // rows) * patches for clips, long, patches in films]
+    return zip(films, cut_up(x, sizes), strict=True)
