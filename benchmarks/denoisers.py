@@ -4,7 +4,7 @@ Ours against diffusers' Latte and Wan transformers with random weights, of equal
 16 frames of 64 x 64 pixels in patches of 16 x 16, one token a frame and patch. All three learn by one rule (AdamW)
 from the same clips: noise, forward, squared error, backward, step. Each round times all three one after another, so
 that a busy machine slows them alike; printed are medians, and the quartiles of the rounds' ratios.
-    pip install 'cavendish[diffusers]';  python benchmarks/denoisers.py [size] [batch]
+    pip install 'cavendish[diffusers]';  python benchmarks/denoisers.py [size, micro or micro-hourglass] [batch]
 """
 
 import json

@@ -29,10 +29,18 @@ def test_what_is_merged_comes_back_to_its_own_patch(frames: int, parted: bool) -
     tokens = together([packed(2, frames), packed(1, 4, 24)])
     if parted:
         tokens = Parting.of(tokens, torch.rand(len(tokens.patch), generator=seeded(0)) < 0.4).parted(tokens)
-    gathered = WAIST._gathered(tokens.patch, tokens)
-    groups = 2 * -(-frames // 4) * 4 + 9
-    assert gathered.shape == (groups, 4 * tokens.patch.shape[1])
-    assert torch.equal(WAIST._scattered(gathered, tokens), tokens.patch)
+    waist = Waist(192, 4, 1)
+    for weight in (waist.narrow, waist.widen):
+        torch.nn.init.zeros_(weight)
+    with torch.no_grad():  # the middle is told of the second of four rows, and tells the second of it
+        waist.narrow[:, 192:384].copy_(torch.eye(192))
+        waist.widen[192:384].copy_(torch.eye(192))
+    x, middle = waist.narrowed(tokens.patch, tokens)
+    assert sum(middle.row_patches) == 2 * -(-frames // 4) * 4 + 9
+    order = torch.arange(len(tokens.patch)) if tokens.whole is None else tokens.whole.order
+    row = torch.cat([torch.arange(frames).repeat_interleave(4).repeat(2), torch.arange(4).repeat_interleave(9)])[order]
+    told = waist.widened(x, middle, tokens)
+    assert torch.equal(told, torch.where((row % 4 == 1)[:, None], tokens.patch, 0.0))
 
 
 def test_a_group_stands_in_the_middle_of_its_rows() -> None:

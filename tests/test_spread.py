@@ -21,7 +21,7 @@ from cavendish.training.signals import StopRequest
 from cavendish.training.spread import Spread
 
 FIELDS = {"data.picture.height": 16, "data.picture.width": 16, "training.steps": 4, "training.batch": 4}
-FIELDS |= {"training.save-every": 2, "spread.parts": 2}
+FIELDS |= {"training.save-every": 2, "spread.parts": 2, "model.size": "pico-hourglass"}
 CALL = ["cavendish.cli", "train", "uniform-quick", *(word for k, v in FIELDS.items() for word in (f"--{k}", str(v)))]
 TWO = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
 

@@ -10,7 +10,6 @@ and hidden patches are brought together first; a last group that is not full is 
 middle are its own; words pass through as they are.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import final
@@ -40,20 +39,21 @@ class Waist(nn.Module):
     def narrowed(self, x: Float[Tensor, "m k"], tokens: Tokens) -> tuple[Float[Tensor, "s k"], Tokens]:
         """Return the features of the middle, registers included, and where they stand."""
         middle = self.merged(tokens)
-        return middle.with_registers(F.linear(self._gathered(x, tokens), self.narrow), self.register), middle
+        side_by_side = self._grouped(_unparted(x, tokens), _films(tokens))
+        return middle.with_registers(F.linear(side_by_side, self.narrow), self.register), middle
 
     def widened(self, x: Float[Tensor, "s k"], middle: Tokens, tokens: Tokens) -> Float[Tensor, "m k"]:
         """Return what the middle has to say to every patch."""
-        return self._scattered(F.linear(middle.without_registers(x), self.widen), tokens)
+        told = F.linear(middle.without_registers(x), self.widen)
+        return _parted(self._ungrouped(told, _films(tokens)), tokens)
 
     def repeated(self, x: Float[Tensor, "s k"], middle: Tokens, tokens: Tokens) -> Float[Tensor, "m k"]:
         """Return for every patch the features of the token of the middle that stands for it."""
-        return self._scattered(middle.without_registers(x).repeat(1, self.rows), tokens)
+        return _parted(self._ungrouped(middle.without_registers(x).repeat(1, self.rows), _films(tokens)), tokens)
 
     def merged(self, tokens: Tokens) -> Tokens:
         """Return the list of the middle, at the mean places of its rows; it has no patches and no levels of its own."""
-        place = tokens.without_registers(tokens.place)
-        counted = self._gathered(F.pad(place, (0, 1), value=1.0), tokens).view(-1, self.rows, 4).sum(1)
+        place = self._mean(_unparted(_counted(tokens.without_registers(tokens.place)), tokens), _films(tokens))
         groups = [(clips, -(-rows // self.rows), patches) for clips, rows, patches in _films(tokens)]
         found = replace(
             tokens,
@@ -64,41 +64,51 @@ class Waist(nn.Module):
             until=None,
             whole=None,
         )
-        return replace(
-            found, place=with_register_places(counted[:, :3] / counted[:, 3:], found.runs(0), found.registers)
-        )
+        return replace(found, place=with_register_places(place, found.runs(0), found.registers))
 
     def modulation(self, level: Float[Tensor, "row 6 k"], tokens: Tokens) -> Float[Tensor, "merged 6 k"]:
         """Return the mean modulation of the rows that become one."""
-        into, first = [], 0
-        for clips, rows, _ in _films(tokens):
-            for _ in range(clips):
-                into += [first + row // self.rows for row in range(rows)]
-                first += -(-rows // self.rows)
-        index = torch.tensor(into, device=level.device)
-        index = index if tokens.whole is None else index[tokens.whole.source]
-        total = level.new_zeros(first, *level.shape[1:]).index_add(0, index, level)
-        return total / index.bincount(minlength=first).view(-1, 1, 1)
+        whole, counted = tokens.whole, _counted(level.flatten(1))
+        if whole is not None:
+            counted = counted.new_zeros(len(whole.row_patches), counted.shape[1]).index_add(0, whole.source, counted)
+        rows = [(clips, rows, 1) for clips, rows, _ in _films(tokens)]
+        return self._mean(counted, rows).view(-1, *level.shape[1:])
 
-    def _gathered(self, x: Float[Tensor, "m k"], tokens: Tokens) -> Float[Tensor, "merged _"]:
-        """Lay the rows of every group side by side."""
-        if tokens.whole is not None:
-            x = torch.empty_like(x).index_copy(0, tokens.whole.order, x)
+    def _mean(self, counted: Float[Tensor, "m q"], films: list[Film]) -> Float[Tensor, "merged _"]:
+        """Average over groups what has its own number behind it."""
+        total = self._grouped(counted, films).view(-1, self.rows, counted.shape[1]).sum(1)
+        return total[:, :-1] / total[:, -1:]
+
+    def _grouped(self, x: Float[Tensor, "m k"], films: list[Film]) -> Float[Tensor, "merged _"]:
+        """Lay the rows of every group side by side; what is missing in the last is zero."""
         done = []
-        for (clips, rows, patches), part in _parts(x, tokens, 1):
-            cut = part.view(clips, rows, patches, -1)
+        for (clips, rows, patches), part in zip(films, _parts(x, films, 1), strict=True):
+            cut = part.view(clips, rows, patches, x.shape[1])
             cut = F.pad(cut, (0, 0, 0, 0, 0, -rows % self.rows)).view(clips, -1, self.rows, patches, x.shape[1])
             done.append(cut.transpose(2, 3).flatten(3).flatten(0, 2))
         return torch.cat(done) if len(done) > 1 else done[0]
 
-    def _scattered(self, x: Float[Tensor, "merged _"], tokens: Tokens) -> Float[Tensor, "m k"]:
+    def _ungrouped(self, x: Float[Tensor, "merged _"], films: list[Film]) -> Float[Tensor, "m k"]:
         """Lay what stands side by side into rows again."""
         done = []
-        for (clips, rows, patches), part in _parts(x, tokens, self.rows):
-            cut = part.view(clips, -1, patches, self.rows, part.shape[1] // self.rows)
+        for (clips, rows, patches), part in zip(films, _parts(x, films, self.rows), strict=True):
+            cut = part.view(clips, -1, patches, self.rows, x.shape[1] // self.rows)
             done.append(cut.transpose(2, 3).flatten(1, 2)[:, :rows].flatten(0, 2))
-        found = torch.cat(done) if len(done) > 1 else done[0]
-        return found if tokens.whole is None else found[tokens.whole.order]
+        return torch.cat(done) if len(done) > 1 else done[0]
+
+
+def _counted(x: Float[Tensor, "m k"]) -> Float[Tensor, "m q"]:
+    """Write behind everything that it is one."""
+    return F.pad(x, (0, 1), value=1.0)
+
+
+def _unparted(x: Float[Tensor, "m k"], tokens: Tokens) -> Float[Tensor, "m k"]:
+    """Bring patches into the order that they had before rows were parted."""
+    return x if tokens.whole is None else torch.empty_like(x).index_copy(0, tokens.whole.order, x)
+
+
+def _parted(x: Float[Tensor, "m k"], tokens: Tokens) -> Float[Tensor, "m k"]:
+    return x if tokens.whole is None else x[tokens.whole.order]
 
 
 def _films(tokens: Tokens) -> list[Film]:
@@ -111,8 +121,6 @@ def _films(tokens: Tokens) -> list[Film]:
     return [(len(list(same)), *shape) for shape, same in groupby(shapes)]
 
 
-def _parts(x: Tensor, tokens: Tokens, rows: int) -> Iterator[tuple[Film, Tensor]]:
+def _parts(x: Tensor, films: list[Film], rows: int) -> tuple[Tensor, ...]:
     """Cut features of patches by kinds of clips, where a token stands for some rows."""
-    films = _films(tokens)
-    sizes = [clips * -(-long // rows) * patches for clips, long, patches in films]
-    return zip(films, cut_up(x, sizes), strict=True)
+    return cut_up(x, [clips * -(-long // rows) * patches for clips, long, patches in films])
