@@ -5,9 +5,9 @@
     (u_1, ..., u_r) = W c,   x_i <- x_i + u_i
 (Hourglass transformers, Nawrot et al. 2021, section 2; Crowson et al. 2024, HDiT, merge in space, we in time.) How
 things move is worked out in few tokens that see far, what they look like in many that see details; at equal parameters
-and tokens a step costs about half, and less is left to learn after it (docs/log.md). Rows that are parted into given
-and hidden patches are brought together first; a last group that is not full is filled up with zeros; registers of the
-middle are its own; words pass through as they are.
+and tokens a step costs about half and teaches no less, but where one group ends and the next begins a dream may jump
+(docs/log.md). Rows that are parted into given and hidden patches are brought together first; a last group that is not
+full is filled up with zeros; registers of the middle are its own; words pass through as they are.
 """
 
 from dataclasses import replace
