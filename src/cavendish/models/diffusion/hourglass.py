@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cavendish.models.blocks.attention import cut_up
-from cavendish.models.diffusion.tokens import Tokens, Whole, with_register_places
+from cavendish.models.diffusion.tokens import Tokens, Whole, restored, with_register_places
 
 Film = tuple[int, int, int]  # clips that are alike, rows of each, patches of each row
 
@@ -53,8 +53,9 @@ class Waist(nn.Module):
 
     def merged(self, tokens: Tokens) -> Tokens:
         """Return the list of the middle, at the mean places of its rows; it has no patches and no levels of its own."""
-        place = self._mean(_unparted(_counted(tokens.without_registers(tokens.place)), tokens), _films(tokens))
-        groups = [(clips, -(-rows // self.rows), patches) for clips, rows, patches in _films(tokens)]
+        films = _films(tokens)
+        place = self._mean(_unparted(_counted(tokens.without_registers(tokens.place)), tokens), films)
+        groups = [(clips, -(-rows // self.rows), patches) for clips, rows, patches in films]
         found = replace(
             tokens,
             patch=tokens.patch[:0],
@@ -104,7 +105,7 @@ def _counted(x: Float[Tensor, "m k"]) -> Float[Tensor, "m q"]:
 
 def _unparted(x: Float[Tensor, "m k"], tokens: Tokens) -> Float[Tensor, "m k"]:
     """Bring patches into the order that they had before rows were parted."""
-    return x if tokens.whole is None else torch.empty_like(x).index_copy(0, tokens.whole.order, x)
+    return x if tokens.whole is None else restored(x, tokens.whole.order)
 
 
 def _parted(x: Float[Tensor, "m k"], tokens: Tokens) -> Float[Tensor, "m k"]:

@@ -145,14 +145,15 @@ class Denoiser(nn.Module):
             yield x, tokens
         if self.waist is None:
             return
-        y, middle = self.waist.narrowed(tokens.without_registers(_film(x, tokens)), tokens)
-        y, between = _spoken(_words(x, tokens), y, middle), self._laid(middle, self.waist.modulation(level, tokens))
+        words, film = _apart(x, tokens)
+        y, middle = self.waist.narrowed(tokens.without_registers(film), tokens)
+        y, between = _spoken(words, y, middle), self._laid(middle, self.waist.modulation(level, tokens))
         for block in self.blocks[ends:-1]:
             y = block(y, *between)
             yield y, middle
-        told = self.waist.widened(_film(y, middle), middle, tokens)
-        told = tokens.with_registers(told, torch.zeros_like(self.register))
-        x = _spoken(_words(y, middle), _film(x, tokens) + told, tokens)
+        words, merged = _apart(y, middle)
+        told = tokens.with_registers(self.waist.widened(merged, middle, tokens), torch.zeros_like(self.register))
+        x = _spoken(words, film + told, tokens)
         yield self.blocks[-1](x, *laid), tokens
 
     def _laid(self, tokens: Tokens, level: Float[Tensor, "row 6 k"]) -> tuple[Tensor, Tensor, Runs, tuple[int, ...]]:
@@ -210,12 +211,12 @@ class Denoiser(nn.Module):
 
 def _film(x: Float[Tensor, "n k"], tokens: Tokens) -> Float[Tensor, "s k"]:
     """Leave words out."""
-    return x if tokens.words is None else unspliced(x, tokens.words.counts, tokens.clip_lengths)[1]
+    return _apart(x, tokens)[1]
 
 
-def _words(x: Float[Tensor, "n k"], tokens: Tokens) -> Float[Tensor, "q k"]:
-    """Take the words alone."""
-    return x[:0] if tokens.words is None else unspliced(x, tokens.words.counts, tokens.clip_lengths)[0]
+def _apart(x: Float[Tensor, "n k"], tokens: Tokens) -> tuple[Float[Tensor, "q k"], Float[Tensor, "s k"]]:
+    """Take words and films apart."""
+    return (x[:0], x) if tokens.words is None else unspliced(x, tokens.words.counts, tokens.clip_lengths)
 
 
 def _spoken(words: Float[Tensor, "q ..."], film: Float[Tensor, "s ..."], tokens: Tokens) -> Float[Tensor, "n ..."]:

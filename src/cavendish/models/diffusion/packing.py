@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cavendish.errors import BadInputError
 from cavendish.models.diffusion.text import Words
-from cavendish.models.diffusion.tokens import Tokens, Whole, with_register_places
+from cavendish.models.diffusion.tokens import Tokens, Whole, restored, with_register_places
 
 
 def together(parts: Sequence[Tokens]) -> Tokens:
@@ -92,6 +92,4 @@ class Parting:
 
     def joined(self, patch: Float[Tensor, "m p"]) -> Float[Tensor, "m p"]:
         """Bring patches back into the order of the whole list."""
-        whole = torch.empty_like(patch)
-        whole[self.order] = patch
-        return whole
+        return restored(patch, self.order)

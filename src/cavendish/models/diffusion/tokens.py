@@ -114,6 +114,11 @@ class Whole:
     clip_rows: tuple[int, ...]
 
 
+def restored(patch: Shaped[Tensor, "m ..."], order: Int[Tensor, " m"]) -> Shaped[Tensor, "m ..."]:
+    """Bring patches back from an order in which patch i was patch order[i]."""
+    return torch.empty_like(patch).index_copy(0, order, patch)
+
+
 @dataclass(frozen=True)
 class Tokens:
     """The packed list. Tokens of a row are neighbours, rows of a clip are neighbours."""
