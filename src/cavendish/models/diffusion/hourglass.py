@@ -1,13 +1,14 @@
 """An hourglass: the first and the last block see every row of patches, those between see `rows` of them as one.
 
-    c = N (x_1, ..., x_r)                one token for a patch of r rows that follow each other in time
+    c_k = N (x_(rk - r/2), ..., x_(rk + 3r/2 - 1))     one token for a patch of r rows, which sees r/2 more on each side
     c <- block_2 ... block_(n-1) (c)
-    (u_1, ..., u_r) = W c,   x_i <- x_i + u_i
+    (u_(k, 0), ..., u_(k, 2r - 1)) = W c_k,   x_i <- x_i + sum_k u_(k, i - rk + r/2)
 (Hourglass transformers, Nawrot et al. 2021, section 2; Crowson et al. 2024, HDiT, merge in space, we in time.) How
 things move is worked out in few tokens that see far, what they look like in many that see details; at equal parameters
-and tokens a step costs about half and teaches no less, but where one group ends and the next begins a dream may jump
-(docs/log.md). Rows that are parted into given and hidden patches are brought together first; a last group that is not
-full is filled up with zeros; registers of the middle are its own; words pass through as they are.
+and tokens a step costs about half and teaches no less. What the tokens see overlaps (as in lapped transforms, Malvar
+1990) since dreams jumped where one group of rows ended and the next began (docs/log.md). Rows that are parted into
+given and hidden patches are brought together first; rows that do not exist are zero; registers of the middle are its
+own; words pass through as they are.
 """
 
 from dataclasses import replace
@@ -31,9 +32,10 @@ class Waist(nn.Module):
 
     def __init__(self, width: int, rows: int, registers: int) -> None:
         super().__init__()
-        self.rows = rows
-        self.narrow = nn.Parameter(torch.randn(width, rows * width) * (rows * width) ** -0.5)
-        self.widen = nn.Parameter(torch.randn(rows * width, width) * width**-0.5)
+        self.rows, self.margin = rows, rows // 2
+        window = 2 * rows * width
+        self.narrow = nn.Parameter(torch.randn(width, window) * window**-0.5)
+        self.widen = nn.Parameter(torch.randn(window, width) * (2 * width) ** -0.5)
         self.register = nn.Parameter(torch.randn(registers, width) * 0.02)
 
     def narrowed(self, x: Float[Tensor, "m k"], tokens: Tokens) -> tuple[Float[Tensor, "s k"], Tokens]:
@@ -49,10 +51,12 @@ class Waist(nn.Module):
 
     def repeated(self, x: Float[Tensor, "s k"], middle: Tokens, tokens: Tokens) -> Float[Tensor, "m k"]:
         """Return for every patch the features of the token of the middle that stands for it."""
-        return _parted(self._ungrouped(middle.without_registers(x).repeat(1, self.rows), _films(tokens)), tokens)
+        beside = (self.margin * x.shape[1],) * 2
+        told = F.pad(middle.without_registers(x).repeat(1, self.rows), beside)
+        return _parted(self._ungrouped(told, _films(tokens)), tokens)
 
     def merged(self, tokens: Tokens) -> Tokens:
-        """Return the list of the middle, at the mean places of its rows; it has no patches and no levels of its own."""
+        """Return the list of the middle, at the mean places of what it sees; it has no patches or levels of its own."""
         films = _films(tokens)
         place = self._mean(_unparted(_counted(tokens.without_registers(tokens.place)), tokens), films)
         groups = [(clips, -(-rows // self.rows), patches) for clips, rows, patches in films]
@@ -68,7 +72,7 @@ class Waist(nn.Module):
         return replace(found, place=with_register_places(place, found.runs(0), found.registers))
 
     def modulation(self, level: Float[Tensor, "row 6 k"], tokens: Tokens) -> Float[Tensor, "merged 6 k"]:
-        """Return the mean modulation of the rows that become one."""
+        """Return the mean modulation of the rows that become one, those beside them included."""
         whole, counted = tokens.whole, _counted(level.flatten(1))
         if whole is not None:
             counted = counted.new_zeros(len(whole.row_patches), counted.shape[1]).index_add(0, whole.source, counted)
@@ -77,24 +81,26 @@ class Waist(nn.Module):
 
     def _mean(self, counted: Float[Tensor, "m q"], films: list[Film]) -> Float[Tensor, "merged _"]:
         """Average over groups what has its own number behind it."""
-        total = self._grouped(counted, films).view(-1, self.rows, counted.shape[1]).sum(1)
+        total = self._grouped(counted, films).view(-1, 2 * self.rows, counted.shape[1]).sum(1)
         return total[:, :-1] / total[:, -1:]
 
     def _grouped(self, x: Float[Tensor, "m k"], films: list[Film]) -> Float[Tensor, "merged _"]:
-        """Lay the rows of every group side by side; what is missing in the last is zero."""
+        """Lay the rows that every group sees side by side; those that do not exist are zero."""
         done = []
         for (clips, rows, patches), part in zip(films, _parts(x, films, 1), strict=True):
-            cut = part.view(clips, rows, patches, x.shape[1])
-            cut = F.pad(cut, (0, 0, 0, 0, 0, -rows % self.rows)).view(clips, -1, self.rows, patches, x.shape[1])
-            done.append(cut.transpose(2, 3).flatten(3).flatten(0, 2))
+            cut, behind = part.view(clips, rows, patches, x.shape[1]), -rows % self.rows + self.rows - self.margin
+            cut = F.pad(cut, (0, 0, 0, 0, self.margin, behind)).view(clips, -1, self.rows, patches, x.shape[1])
+            seen = torch.cat([cut[:, :-1], cut[:, 1:]], 2)
+            done.append(seen.transpose(2, 3).flatten(3).flatten(0, 2))
         return torch.cat(done) if len(done) > 1 else done[0]
 
     def _ungrouped(self, x: Float[Tensor, "merged _"], films: list[Film]) -> Float[Tensor, "m k"]:
-        """Lay what stands side by side into rows again."""
-        done = []
+        """Lay what stands side by side into rows again, and add up what is said to a row by two groups."""
+        done, width = [], x.shape[1] // (2 * self.rows)
         for (clips, rows, patches), part in zip(films, _parts(x, films, self.rows), strict=True):
-            cut = part.view(clips, -1, patches, self.rows, x.shape[1] // self.rows)
-            done.append(cut.transpose(2, 3).flatten(1, 2)[:, :rows].flatten(0, 2))
+            early, late = part.view(clips, -1, patches, 2 * self.rows, width).transpose(2, 3).split(self.rows, 2)
+            told = F.pad(early, (0, 0, 0, 0, 0, 0, 0, 1)) + F.pad(late, (0, 0, 0, 0, 0, 0, 1, 0))
+            done.append(told.flatten(1, 2)[:, self.margin : self.margin + rows].flatten(0, 2))
         return torch.cat(done) if len(done) > 1 else done[0]
 
 

@@ -204,7 +204,7 @@ class Denoiser(nn.Module):
             total += blocks(ends, rows, patches, words) + rows * (patches * per_patch + per_row)
             total += words * (2 * WAVES + 1) * width
             if self.waist is not None:
-                total += blocks(depth - ends, groups, patches, words) + groups * patches * 2 * merged * width**2
+                total += blocks(depth - ends, groups, patches, words) + groups * patches * 4 * merged * width**2
         lists_with_words = any(words for _, _, words in films) * (1 if self.waist is None else 2)
         return 2.0 * (total + lists_with_words * per_row)
 
