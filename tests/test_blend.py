@@ -130,6 +130,7 @@ MISTAKES = {
     "at least one share": lambda: Blend(()),
     "unknown region": lambda: replace(STUDY, weighing=Weighing(("elsewhere",))),
     "bare 2": lambda: Mixture(bare=2.0),
+    "batch = 1: no kind of clip has its turn in step 0, expected 3 or more": lambda: BLEND.batches(0, 1),
 }
 
 

@@ -49,6 +49,13 @@ def test_pixels_come_back_to_the_last_bit() -> None:
     assert torch.equal(Pixels().decode(Pixels().encode(frames, grid), grid, (16, 16)), frames)
 
 
+def test_a_single_image_teaches_a_codec_of_several_frames() -> None:
+    codec, image = Compression(replace(CODEC, tubelet=2)), SPLIT.clips(np.arange(2)).first(1)
+    standing = replace(image, frames=image.frames.expand(-1, 2, -1, -1, -1), time=0.1 * torch.arange(2))
+    assert codec.loss(image, seeded(0))[0] == codec.loss(standing, seeded(0))[0]
+    assert codec.training_flops(image) == codec.training_flops(standing)
+
+
 @pytest.mark.slow
 def test_a_codec_is_trained_first_and_then_left_alone(tmp_path: Path) -> None:
     model = LATENT.build(seeded(0))

@@ -145,8 +145,9 @@ def test_a_row_that_is_not_parted_answers_as_before(config: DiffusionConfig) -> 
 
 
 @EITHER
-def test_flops_are_counted_exactly_with_captions(config: DiffusionConfig) -> None:
-    model, clip = shaken(config), film(2, 6, 16, 16, 0.1)
+@pytest.mark.parametrize("jumps", [0.0, 0.5])
+def test_flops_are_counted_exactly_with_captions(config: DiffusionConfig, jumps: float) -> None:
+    model, clip = shaken(replace(config, mixture=replace(config.mixture, jumps=jumps))), film(2, 6, 16, 16, 0.1)
     tokens = packed(clip, model, 0)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model.denoiser(tokens)
@@ -175,9 +176,13 @@ def test_a_hidden_patch_is_asked_for_and_a_shown_one_is_not(config: DiffusionCon
         ({"silent": -1.0}, "silent"),
         ({"ends": 1.5}, "ends 1.5"),
         ({"holes": -0.5}, "holes -0.5"),
+        ({"leap": float("nan")}, "leap nan"),
+        ({"context": -1}, "context -1"),
+        ({"cap": -1.0}, "cap -1"),
+        ({"mean": float("nan")}, "mean nan"),
     ],
 )
-def test_shares_that_cannot_be_are_refused(change: dict[str, float], named: str) -> None:
+def test_mixtures_that_cannot_be_are_refused(change: dict[str, float], named: str) -> None:
     with pytest.raises(BadInputError, match=named):
         Mixture(**change)
 

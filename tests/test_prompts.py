@@ -295,7 +295,8 @@ MISTAKES: dict[str, Callable[[Diffusion], object]] = {
     ),
     "within 1e.30": lambda m: Lexicon(SPOKEN).read(("radius 1e38",)),
     "a loop of 4 frames: expected 8 or more": lambda m: prompts.closing(TWO.first(4)),
-    "at least 1 step": lambda m: Sampling(0),
+    "expected 1 to 10000 steps": lambda m: Sampling(0),
+    "steps=1000000000": lambda m: Sampling(10**9),
     "did you mean 'velocity'": lambda m: m.dream(
         replace(prompts.edit(TWO, 0.5), captions=("velocty 3", "")), seeded(0)
     ),

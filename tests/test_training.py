@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from cavendish.training import Run, TrainingConfig, load_trained, seeded, train
 from cavendish.training import checkpoint as store
 from cavendish.training.log import read_log
 from cavendish.training.muon import orthogonalise
-from cavendish.training.optimiser import rate_share
+from cavendish.training.optimiser import Optimiser, rate_share
 from cavendish.training.signals import StopRequest, stop_requests
 
 MODEL = DiffusionConfig(size="pico", patch=8, tubelet=4)
@@ -145,6 +146,35 @@ def test_removing_any_item_from_a_checkpoint_is_refused_with_its_name(
         redo_manifest(path)
         with pytest.raises(CorruptDataError, match=f"'{name}' is missing"):
             trained(tmp_path, tiny_split, TrainingConfig(steps=3, batch=2))
+
+
+@pytest.mark.parametrize("kind", ["model", "ema", "optimiser"])
+def test_a_stored_item_of_another_shape_is_refused_with_its_name(kind: str, tiny_split: Split, tmp_path: Path) -> None:
+    trained(tmp_path, tiny_split, TrainingConfig(steps=2, batch=2))
+    path = store.steps(tmp_path / "checkpoints" / "model")[-1]
+    whole = store.load(path)[0][kind]
+    name = next(name for name, value in whole.items() if value.ndim == 2)
+    save_file(whole | {name: whole[name][:-1].clone()}, path / f"{kind}.safetensors")
+    redo_manifest(path)
+    with pytest.raises(CorruptDataError, match=f"'{name}' has shape"):
+        trained(tmp_path, tiny_split, TrainingConfig(steps=3, batch=2))
+
+
+@pytest.mark.parametrize("rule", ["adamw", "muon"])
+def test_what_has_met_no_gradient_yet_is_stored_like_all_else(rule: Literal["adamw", "muon"]) -> None:
+    ends = []
+    for pause in (False, True):
+        model = MODEL.build(seeded(0))
+        optimiser = Optimiser(model, rule, 1e-3)
+        for first in (True, False):
+            for name, parameter in model.named_parameters():
+                parameter.grad = None if first and name.startswith("denoiser.blocks.0") else torch.ones_like(parameter)
+            optimiser.step(1.0)
+            if first and pause:
+                state, optimiser = optimiser.state(), Optimiser(model, rule, 1e-3)
+                optimiser.load(state, "memory")
+        ends.append(model.state_dict())
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 def test_removing_a_number_from_the_state_is_refused_with_its_name(tiny_split: Split, tmp_path: Path) -> None:

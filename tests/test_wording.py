@@ -51,6 +51,11 @@ def test_pieces_have_states_and_numbers_have_values(wording: Wording) -> None:
     assert words.state.std() > 0.1
 
 
+def test_letters_that_grow_in_lower_case_move_no_number(wording: Wording) -> None:
+    words = wording.read(("\u0130 at 2.5 metres",))
+    assert words.value[words.token == 0].tolist() == [2.5]
+
+
 def test_a_caption_is_read_alone_as_among_others(wording: Wording) -> None:
     whole, alone = wording.read(SAID).state, wording.read(SAID[1:2]).state
     assert whole is not None

@@ -144,4 +144,9 @@ class Blend:
             first, end = (n * batch * share.weight // total for n in (step, step + 1))
             if end > first:
                 made.append(share.clips(np.arange(first, end) % share.split.size, device))
+        if not made:
+            enough = -(-total // max(share.weight for share in self.shares))
+            raise BadInputError(
+                f"batch = {batch}: no kind of clip has its turn in step {step}, expected {enough} or more"
+            )
         return tuple(made)

@@ -28,7 +28,7 @@ from cavendish.training import checkpoint
 from cavendish.training.engine import Engine
 from cavendish.training.log import Record, append, rewind
 from cavendish.training.machine import keep_freed_memory, usual_rate
-from cavendish.training.optimiser import Optimiser, check_names, rate_share
+from cavendish.training.optimiser import Optimiser, check_items, rate_share
 from cavendish.training.signals import StopRequest
 from cavendish.training.spread import Spread, place, placed, shard, summed, whole
 from cavendish.video import Clip
@@ -83,6 +83,8 @@ def train(model: WorldModel, run: Run) -> None:
     """Train all stages of a model, resuming from the newest checkpoint; leaves the averaged parameters in it."""
     keep_freed_memory()
     run.engine.require_here(run.spread.parts)
+    for stage in model.stages():  # before the first of them has taken hours
+        run.spread.mine(paced(run.config, stage.pace).batch)
     peak = usual_rate(run.engine.device, run.engine.numbers)
     for number, stage in enumerate(model.stages()):
         _train_stage(stage, number, replace(run, config=paced(run.config, stage.pace)), peak)
@@ -222,7 +224,7 @@ def _resume(model: Learner, optimiser: Optimiser, average: dict[str, Tensor], fo
         raise BadInputError(f"{found[-1]}: made with seed {state['seed']}, this run has seed {run.seed}")
     torch.set_num_threads(state["threads"])  # sums depend on it, and a resumed run must equal an uninterrupted one
     _fill(model, tensors["model"], str(found[-1] / "model.safetensors"))
-    check_names(str(found[-1] / "ema.safetensors"), set(average), set(tensors["ema"]))
+    check_items(str(found[-1] / "ema.safetensors"), average, tensors["ema"])
     average.update({name: placed(value, average[name]) for name, value in tensors["ema"].items()})
     optimiser.load(tensors["optimiser"], str(found[-1] / "optimiser.safetensors"))
     return int(state["step"])
@@ -230,5 +232,5 @@ def _resume(model: Learner, optimiser: Optimiser, average: dict[str, Tensor], fo
 
 def _fill(model: Learner, tensors: dict[str, Tensor], source: str) -> None:
     state = model.state_dict()
-    check_names(source, set(state), set(tensors))
+    check_items(source, state, tensors)
     model.load_state_dict({name: placed(value, state[name]) for name, value in tensors.items()})

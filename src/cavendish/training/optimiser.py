@@ -5,6 +5,7 @@ rest. Weight decay touches matrices only. The rate of step n of N: linear warm-u
     rate(n) = peak * min(1, (n + 1) / (warmup N), (N - n) / (decay N)).
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -54,16 +55,15 @@ class Optimiser:
     def state(self) -> dict[str, Tensor]:
         """Return every state tensor under '<parameter>/<key>'."""
         return {
-            f"{name}/{key}": part.state[parameter][key]
+            f"{name}/{key}": part.state[parameter].get(key, fresh)  # fresh: of what has met no gradient yet
             for name, parameter, part in self._owners()
-            for key in STATE[type(part)]
-            if key in part.state[parameter]
+            for key, fresh in _fresh(parameter, part).items()
         }
 
     def load(self, state: dict[str, Tensor], source: str) -> None:
         """Take the state back; a missing or a foreign item is refused by name."""
-        expected = {f"{name}/{key}" for name, _, part in self._owners() for key in STATE[type(part)]}
-        check_names(source, expected, set(state))
+        fresh = {name: _fresh(parameter, part) for name, parameter, part in self._owners()}
+        check_items(source, {f"{name}/{key}": value for name in fresh for key, value in fresh[name].items()}, state)
         for name, parameter, part in self._owners():
             for key in STATE[type(part)]:
                 part.state[parameter][key] = placed(state[f"{name}/{key}"].clone(), parameter)
@@ -71,6 +71,22 @@ class Optimiser:
     def _owners(self) -> list[tuple[str, Tensor, torch.optim.Optimizer]]:
         owner = {id(p): part for part in self.parts for group in part.param_groups for p in group["params"]}
         return [(name, parameter, owner[id(parameter)]) for name, parameter in self.parameters.items()]
+
+
+def _fresh(parameter: Tensor, part: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return what an optimiser knows of a parameter before its first step."""
+    return {key: torch.zeros(()) if key == "step" else torch.zeros_like(parameter) for key in STATE[type(part)]}
+
+
+def check_items(source: str, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Refuse stored tensors that are not exactly the expected ones, in name and in shape."""
+    check_names(source, set(expected), set(found))
+    for name, value in found.items():
+        if value.shape != expected[name].shape:
+            shapes = tuple(value.shape), tuple(expected[name].shape)
+            raise CorruptDataError(
+                f"{source}: item '{name}' has shape {shapes[0]}, this configuration expects {shapes[1]}"
+            )
 
 
 def check_names(source: str, expected: set[str], found: set[str]) -> None:

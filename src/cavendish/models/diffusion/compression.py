@@ -78,7 +78,7 @@ class Compression(Learner):
 
     def loss(self, clip: Clip, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """Return how far films come back from their latents."""
-        x = self._tubelets(clip.frames)
+        x = self._tubelets(self._lasting(clip.frames))
         latent = self._latent(x)
         noise = torch.randn(latent.shape, generator=generator, device=generator.device)
         gap = self.decoder(latent + JITTER * noise) - x
@@ -98,12 +98,17 @@ class Compression(Learner):
 
     def training_flops(self, clip: Clip) -> float:
         """Count three forward passes."""
-        b, t, h, w, _ = clip.frames.shape
+        b, _, h, w, _ = clip.frames.shape
+        t = self._lasting(clip.frames).shape[1]
         return 3 * b * (self.flops(t, h, w) + self._count(self.decoder, t, h, w))
 
     def flops(self, frames: int, height: int, width: int) -> float:
         """Count the operations of encoding a clip."""
         return self._count(self.encoder, frames, height, width)
+
+    def _lasting(self, frames: Frames) -> UInt8[Tensor, "b lasting h w c"]:
+        """Let an image stand still for as long as a latent lasts."""
+        return frames.expand(-1, self.cut.tubelet, -1, -1, -1) if frames.shape[1] == 1 else frames
 
     def _count(self, half: nn.Sequential, *size: int) -> float:
         nt, nh, nw = self.cut.shape(*size)

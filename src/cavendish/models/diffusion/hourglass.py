@@ -8,7 +8,7 @@ things move is worked out in few tokens that see far, what they look like in man
 and tokens a step costs about half and teaches no less. What the tokens see overlaps (as in lapped transforms, Malvar
 1990) since dreams jumped where one group of rows ended and the next began (docs/log.md). Rows that are parted into
 given and hidden patches are brought together first; rows that do not exist are zero; registers of the middle are its
-own; words pass through as they are.
+own; words pass through as they are and stand before the first token of the middle.
 """
 
 from dataclasses import replace
@@ -51,7 +51,7 @@ class Waist(nn.Module):
 
     def repeated(self, x: Float[Tensor, "s k"], middle: Tokens, tokens: Tokens) -> Float[Tensor, "m k"]:
         """Return for every patch the features of the token of the middle that stands for it."""
-        beside = (self.margin * x.shape[1],) * 2
+        beside = (self.margin * x.shape[1], (self.rows - self.margin) * x.shape[1])
         told = F.pad(middle.without_registers(x).repeat(1, self.rows), beside)
         return _parted(self._ungrouped(told, _films(tokens)), tokens)
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from cavendish.models.blocks.attention import Attention, products, rotations
 from cavendish.models.diffusion.hourglass import Waist
-from cavendish.models.diffusion.text import WAVES, WordEmbedding, Words, spliced, unspliced
+from cavendish.models.diffusion.text import WordEmbedding, Words, spliced, unspliced
 from cavendish.models.diffusion.tokens import Runs, Tokens, rowwise
 from cavendish.models.diffusion.wording import AnyText
 
@@ -134,11 +134,13 @@ class Denoiser(nn.Module):
     def _through(self, tokens: Tokens) -> Iterator[tuple[Float[Tensor, "n k"], Tokens]]:
         """Yield the features after every block, those of words among them, and the list that they belong to."""
         x = tokens.with_registers(self.embed_out(self.embed_in(tokens.patch)), self.register)
-        level = self.modulation(self._level(tokens.level, tokens.until)).unflatten(-1, (6, -1))
+        level = self._modulation(tokens.level, tokens.until)
+        clean = level[:0]
         if tokens.words is not None:
             assert self.words is not None
+            clean = self._modulation(torch.ones_like(tokens.level[:1]))
             x = _spoken(self.words(tokens.words).to(x.dtype), x, tokens)
-        laid = self._laid(tokens, level)
+        laid = self._laid(tokens, level, clean)
         ends = len(self.blocks) if self.waist is None else 1
         for block in self.blocks[:ends]:
             x = block(x, *laid)
@@ -147,7 +149,7 @@ class Denoiser(nn.Module):
             return
         words, film = _apart(x, tokens)
         y, middle = self.waist.narrowed(tokens.without_registers(film), tokens)
-        y, between = _spoken(words, y, middle), self._laid(middle, self.waist.modulation(level, tokens))
+        y, between = _spoken(words, y, middle), self._laid(middle, self.waist.modulation(level, tokens), clean)
         for block in self.blocks[ends:-1]:
             y = block(y, *between)
             yield y, middle
@@ -156,24 +158,29 @@ class Denoiser(nn.Module):
         x = _spoken(words, film + told, tokens)
         yield self.blocks[-1](x, *laid), tokens
 
-    def _laid(self, tokens: Tokens, level: Float[Tensor, "row 6 k"]) -> tuple[Tensor, Tensor, Runs, tuple[int, ...]]:
-        """Return what every block must know of a list: modulation, rotations, runs, lengths, words included."""
+    def _laid(
+        self, tokens: Tokens, level: Float[Tensor, "row 6 k"], clean: Float[Tensor, "one 6 k"]
+    ) -> tuple[Tensor, Tensor, Runs, tuple[int, ...]]:
+        """Return what every block must know of a list: modulation, rotations, runs, lengths.
+
+        Words are included: a row of level 1, `clean`, stands before the rows of every clip that has a caption.
+        """
         place, runs, lengths = tokens.place, tokens.runs(tokens.registers), tokens.clip_lengths
         said = tokens.words
         if said is not None:
-            level = self._word_rows(said, level, tokens)
+            spoken = [int(count > 0) for count in said.counts]
+            level = spliced(clean.expand(sum(spoken), -1, -1), spoken, level, tokens.clip_rows)
             starts = place[[0, *accumulate(lengths[:-1])], 0]
             place = _spoken(said.places(starts), place, tokens)
             runs = _runs_with_words(tokens, said)
             lengths = tuple(n + words for n, words in zip(lengths, said.counts, strict=True))
         return level, rotations(place, self.shape.heads, self.shape.width // self.shape.heads), runs, lengths
 
-    def _word_rows(self, said: Words, level: Float[Tensor, "row 6 k"], tokens: Tokens) -> Float[Tensor, "rows 6 k"]:
-        """Put a row of level 1 before the rows of every clip that has a caption."""
-        one = torch.ones(1, tokens.level.shape[1], device=level.device)
-        clean = self.modulation(self._level(one)).unflatten(-1, (6, -1))
-        spoken = [int(count > 0) for count in said.counts]
-        return spliced(clean.expand(sum(spoken), -1, -1), spoken, level, tokens.clip_rows)
+    def _modulation(
+        self, level: Float[Tensor, "row tubelet"], until: Float[Tensor, "row tubelet"] | None = None
+    ) -> Float[Tensor, "row 6 k"]:
+        modulation: Tensor = self.modulation(self._level(level, until))
+        return modulation.unflatten(-1, (6, -1))
 
     def _level(
         self, level: Float[Tensor, "row tubelet"], until: Float[Tensor, "row tubelet"] | None = None
@@ -191,7 +198,9 @@ class Denoiser(nn.Module):
         width, depth, registers = self.shape.width, self.shape.depth, len(self.register)
         per_token = 4 * width**2 + 3 * width * (8 * width // 3)
         per_patch = sum(m.weight.numel() for m in (self.embed_in, self.embed_out, self.head))
-        per_row = LEVEL_FEATURES * width + width**2 + 6 * width**2
+        per_row = LEVEL_FEATURES * width * (1 if self.until is None else 2) + width**2 + 6 * width**2
+        reading = () if self.words is None else self.words.children()
+        per_word = sum(p.numel() for part in reading for p in part.parameters() if p.ndim == 2)
 
         def blocks(count: int, rows: int, patches: int, words: int) -> int:
             length = rows * (registers + patches) + words
@@ -202,11 +211,10 @@ class Denoiser(nn.Module):
         for rows, patches, words in films:
             groups = -(-rows // merged)
             total += blocks(ends, rows, patches, words) + rows * (patches * per_patch + per_row)
-            total += words * (2 * WAVES + 1) * width
+            total += words * per_word
             if self.waist is not None:
                 total += blocks(depth - ends, groups, patches, words) + groups * patches * 4 * merged * width**2
-        lists_with_words = any(words for _, _, words in films) * (1 if self.waist is None else 2)
-        return 2.0 * (total + lists_with_words * per_row)
+        return 2.0 * (total + any(words for _, _, words in films) * per_row)
 
 
 def _film(x: Float[Tensor, "n k"], tokens: Tokens) -> Float[Tensor, "s k"]:

@@ -19,6 +19,7 @@ and, where a study asks for every way of prompting,
 In some `subset` clips what would be given is noise instead: who has met a lost past can be guided by a kept one.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,7 +63,14 @@ class Mixture:
             raise BadInputError(f"mixture.jumps = {self.jumps}, expected 0 to 10, and a straight flow")
         shares = (self.leap, self.prefix, self.subset, self.whole)
         parts = (self.masked, self.silent, self.bare, self.ends, self.holes)
-        if min(*shares, *parts) < 0 or max(sum(shares) - 1e-9, *parts) > 1:
+        if self.context < 0 or not (
+            math.isfinite(self.mean) and 0 <= self.spread < math.inf and 0 < self.cap < math.inf
+        ):
+            raise BadInputError(
+                f"mixture: context {self.context}, mean {self.mean}, spread {self.spread}, cap {self.cap}: expected "
+                "context and spread 0 or more, cap more than 0, all of them finite"
+            )
+        if not (all(0 <= share <= 1 for share in (*shares, *parts)) and sum(shares) <= 1 + 1e-9):
             raise BadInputError(
                 f"mixture: shares leap {self.leap}, prefix {self.prefix}, subset {self.subset}, whole {self.whole}, "
                 f"masked {self.masked}, silent {self.silent}, bare {self.bare}, ends {self.ends}, holes {self.holes}: "

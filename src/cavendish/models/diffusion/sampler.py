@@ -21,6 +21,7 @@ from cavendish.models.diffusion.flow import AnyFlow, Straight
 from cavendish.models.diffusion.objective import noised
 from cavendish.models.diffusion.tokens import Tokens, rowwise
 
+MOST_STEPS = 10_000  # of a dream
 Answer = Callable[[Tokens], Float[Tensor, "m p"]]
 
 
@@ -35,8 +36,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Refuse what leads nowhere."""
-        if self.steps < 1 or not (0.0 <= self.text <= 100.0 and 0.0 <= self.history <= 100.0):
-            raise BadInputError(f"{self}: expected at least 1 step and guidance between 0 and 100")
+        if not (1 <= self.steps <= MOST_STEPS and 0.0 <= self.text <= 100.0 and 0.0 <= self.history <= 100.0):
+            raise BadInputError(f"{self}: expected 1 to {MOST_STEPS} steps and guidance between 0 and 100")
 
 
 @dataclass(frozen=True)

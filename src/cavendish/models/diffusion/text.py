@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cavendish.errors import BadInputError, unknown
 
-NUMBER = re.compile(r"(?<![\w.^-])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
+NUMBER = re.compile(r"(?<![\w.^-])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)", re.IGNORECASE)
 TOKEN = re.compile(rf"1/s|{NUMBER.pattern}|[a-z][\w/^-]*|,")
 SILENT = re.compile(r"[\s.:;=]*")
 WAVES = 16

