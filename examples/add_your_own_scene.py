@@ -32,7 +32,7 @@ class Carousel(Scene):
 
     def simulate(self, factors: np.ndarray, time: np.ndarray, actions: np.ndarray | None = None) -> Trajectory:
         """Go round."""
-        arm, phi = self.columns(factors)["arm"][:, None, None, None], self.rate * time
+        arm, phi = self.begun(factors, time)["arm"][:, None, None, None], self.rate * time
         along = np.stack([np.cos(phi), np.sin(phi)], -1)[None, :, None]
         across = np.stack([-np.sin(phi), np.cos(phi)], -1)[None, :, None]
         return assemble(time, 5 + arm * along, self.rate * arm * across, np.full((len(arm), 1), 0.8), factors)

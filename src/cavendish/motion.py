@@ -23,6 +23,9 @@ KilogramsPerSecond = Annotated[float, "kg/s"]
 NewtonsPerMetre = Annotated[float, "N/m"]
 PerSecond = Annotated[float, "1/s"]
 Radians = Annotated[float, "rad"]
+Factors = Float[np.ndarray, "b f"]  # what tells the clips of a scene apart, in the order that the scene declares
+Instants = Float[np.ndarray, " t"]  # s
+Actions = Float[np.ndarray, "b t a"] | None  # buttons held down; none: nobody plays
 
 
 @dataclass(frozen=True)

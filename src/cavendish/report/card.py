@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
@@ -27,6 +26,7 @@ from cavendish.errors import BadInputError, CorruptDataError
 from cavendish.measure.score import Score, score
 from cavendish.motion import Trajectory, World
 from cavendish.readout.overlay import READ, enlarge, ring
+from cavendish.report.page import templates
 from cavendish.report.signature import check, sign
 from cavendish.training.machine import describe
 
@@ -45,10 +45,7 @@ def write_card(folder: Path, content: dict[str, Any], inputs: Sequence[Path], ke
     card = json.loads(json.dumps(card))
     card["signature"] = {"sha256": _digest(card)} | ({} if key is None else sign(_digest(card), key))
     commit_file(folder / "scorecard.json", json.dumps(card, indent=1).encode())
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cavendish.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("card.html.j2").render(card=card, picture=picture)
+    page = templates().get_template("card.html.j2").render(card=card, picture=picture)
     commit_file(folder / "scorecard.html", page.encode())
     return folder / "scorecard.json"
 

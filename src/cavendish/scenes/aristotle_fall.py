@@ -10,9 +10,18 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, Kilograms, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.motion import (
+    Actions,
+    Drawing,
+    Factors,
+    Instants,
+    Kilograms,
+    KilogramsPerMetre2,
+    MetresPerSecond2,
+    Trajectory,
+)
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
 
 
 @final
@@ -38,15 +47,9 @@ class AristotleFall(Scene):
         chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the parabola of this mass."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         pull = (self.gravity * self.density * np.pi * column["radius"] ** 2 / self.reference)[:, None]
         x = column["x"][:, None] + column["velocity"][:, None] * time
         y = column["y"][:, None] - 0.5 * pull * time**2

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Shape, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Shape, Trajectory
 from cavendish.scenes.looks import BLUE, RED, WHITE, box_outline
 from cavendish.scenes.scene import (
     Factor,
@@ -29,7 +29,6 @@ from cavendish.scenes.scene import (
     Law,
     Scene,
     assemble,
-    check_clock,
     disc_mass,
     place_rolling,
     placed,
@@ -105,15 +104,9 @@ class AttributeConflict(Scene):
         chosen["y"] = float(rng.uniform(reach + 0.25, self.world.height - 0.25 - reach))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow x = x0 + v t; the looks that are not shown wait."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         shown = self._shown(column)
         clips = np.arange(len(shown))
         position = np.full((len(shown), len(time), len(LOOKS), 2), WAITING)

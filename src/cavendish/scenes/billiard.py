@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory, World
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory, World
 from cavendish.scenes.looks import BLUE, GREEN, RED
 from cavendish.scenes.scene import (
     Factor,
@@ -76,12 +76,7 @@ class Billiard(Scene):
             chosen[f"heading_{colour}"] = float(rng.uniform(0.0, 2 * np.pi))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Play every clip from impact to impact."""
         column = self.columns(factors)
         radius, speed, heading, x, y = (

@@ -14,9 +14,18 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, Trajectory
+from cavendish.motion import (
+    Actions,
+    Drawing,
+    Factors,
+    Instants,
+    KilogramsPerMetre2,
+    Metres,
+    MetresPerSecond2,
+    Trajectory,
+)
 from cavendish.scenes.looks import RED, floor
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
 
 
 @final
@@ -59,15 +68,9 @@ class BouncingBall(Scene):
         chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Fall, and follow the geometric series of bounces."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         ground = self.floor + column["radius"]
         height = column["y"] - ground
         if (height < 0).any():

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, KilogramsPerSecond, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, KilogramsPerSecond, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, placed, study_factor
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, placed, study_factor
 
 
 @final
@@ -63,15 +63,9 @@ class ChargedParticle(Scene):
         chosen["x"], chosen["y"] = float(x), float(y)
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Run round the circle."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         rate = (self.turning / (self.density * np.pi * column["radius"] ** 2))[:, None]
         start, speed = column["heading"][:, None], column["velocity"][:, None]
         heading = start - rate * time

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.scene import (
     Factor,
@@ -26,7 +26,6 @@ from cavendish.scenes.scene import (
     Law,
     Scene,
     assemble,
-    check_clock,
     disc_mass,
     draw_discs,
     placed,
@@ -118,17 +117,11 @@ class Collision(Scene):
         chosen["y"] = float(rng.uniform(largest + 0.5, self.world.height - 0.5 - largest))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Fly, meet at t*, fly on."""
         from cavendish.scenes.flight import fly_and_part
 
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         radius = np.stack([column["radius_red"], column["radius_blue"]], -1)
         start = np.stack([column["x_red"], column["x_blue"]], -1)
         before = np.stack([column["speed_red"], -column["speed_blue"]], -1)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, Metres, MetresPerSecond2, Seconds, Shape, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, MetresPerSecond2, Seconds, Shape, Trajectory
 from cavendish.scenes.layouts import PIECES, TEMPLATES, WAITING, WALL, Layout, layout_of
 from cavendish.scenes.looks import WHITE, grey, slab
 from cavendish.scenes.rigid import Crowd, Engine, play
@@ -107,12 +107,7 @@ class Combinatorial(Scene):
                 return True
         return False
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Let the engine play every clip; absent bodies wait outside the frame.
 
         Actions push: what the velocity of each body gains at each instant [m/s], x and y of one body after another.

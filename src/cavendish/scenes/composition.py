@@ -17,7 +17,7 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory
 from cavendish.scenes.billiard import Billiard, kinetic_energy, play_all
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.scene import Factor, Intervals, Scene, assemble, draw_discs, placed
@@ -86,12 +86,7 @@ class Composition(Scene):
         }
         return bool(allowed.get(region, True)) and not jumps[: fine * self.context].any()
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Play every clip from impact to impact."""
         table = np.stack(list(self.columns(factors).values()), -1).reshape(len(factors), 2, 4)
         velocity = table[..., 1:2] * np.array([1.0, 0.0])

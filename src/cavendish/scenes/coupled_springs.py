@@ -14,13 +14,12 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, NewtonsPerMetre, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, NewtonsPerMetre, Trajectory
 from cavendish.scenes.looks import BLUE, RED, grey, rod
 from cavendish.scenes.scene import (
     Law,
     Scene,
     assemble,
-    check_clock,
     disc_mass,
     draw_discs,
     placed,
@@ -79,15 +78,9 @@ class CoupledSprings(Scene):
         chosen["y"] = float(rng.uniform(margin, self.world.height - margin))
         return bool(nearest + radius.sum() < third and (farthest + radius[0] < third).all())
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Add the two modes."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         radius = np.stack([column["radius_red"], column["radius_blue"]], -1)
         start = np.stack([column["offset_red"], column["offset_blue"]], -1)
         modes, rate = self._modes(radius, start)

@@ -13,9 +13,18 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, KilogramsPerMetre2, KilogramsPerSecond, MetresPerSecond2, Trajectory
+from cavendish.motion import (
+    Actions,
+    Drawing,
+    Factors,
+    Instants,
+    KilogramsPerMetre2,
+    KilogramsPerSecond,
+    MetresPerSecond2,
+    Trajectory,
+)
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
 
 
 @final
@@ -48,15 +57,9 @@ class DragFall(Scene):
         chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the closed form."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         rate = (self.drag / (self.density * np.pi * column["radius"] ** 2))[:, None]
         lost = -np.expm1(-rate * time)
         speed = column["velocity"][:, None]

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, Metres, MetresPerSecond2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import BLUE, RED, grey, slab
-from cavendish.scenes.scene import Law, Scene, assemble, check_clock, draw_discs, placed, ranged, study_factor
+from cavendish.scenes.scene import Law, Scene, assemble, draw_discs, placed, ranged, study_factor
 
 LANES = (6.0, 1.0)  # m, height of the ground under red and under blue
 THICK = 0.5  # m, of the ground
@@ -58,15 +58,9 @@ class HiddenFriction(Scene):
         chosen["x"] = float(rng.uniform(chosen["radius"], last))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Slide freely to the shore, then be held until rest."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         friction = np.stack([column["friction_red"], column["friction_blue"]], -1)
         speed, x0 = column["velocity"][:, None, None], column["x"][:, None, None]
         for name, least in (("velocity", speed.min()), ("friction", friction.min())):

@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, Trajectory
 from cavendish.scenes.collision import TOUCHING, Collision, speeds_after
 from cavendish.scenes.looks import BLUE, RED
-from cavendish.scenes.scene import Law, Scene, assemble, check_clock, draw_discs, placed, ranged, study_factor
+from cavendish.scenes.scene import Law, Scene, assemble, draw_discs, placed, ranged, study_factor
 
 
 @final
@@ -51,17 +51,11 @@ class HiddenMass(Scene):
         chosen.update({name: meeting[name] for name in ("x_red", "x_blue", "y") if name in meeting})
         return legal
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Fly, meet, fly on."""
         from cavendish.scenes.flight import fly_and_part
 
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         radius = np.stack([column["radius"], column["radius"]], -1)
         start = np.stack([column["x_red"], column["x_blue"]], -1)
         before = np.stack([column["speed_red"], -column["speed_blue"]], -1)

@@ -15,9 +15,20 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, Radians, Shape, Trajectory
+from cavendish.motion import (
+    Actions,
+    Drawing,
+    Factors,
+    Instants,
+    KilogramsPerMetre2,
+    Metres,
+    MetresPerSecond2,
+    Radians,
+    Shape,
+    Trajectory,
+)
 from cavendish.scenes.looks import RED, WHITE, box_outline, grey
-from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, placed, study_factor
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, placed, study_factor
 
 HALF_SIDE = math.sqrt(math.pi) / 2  # of a square of equal-area radius 1
 
@@ -64,15 +75,9 @@ class Incline(Scene):
         chosen["distance"] = float(rng.uniform(nearest, nearest + 2.0))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Slide up until t*, then back or not at all."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         speed = column["velocity"][:, None]
         if (speed < 0).any():
             raise BadInputError(f"{self.name()}: factor 'velocity' = {speed.min():g} m/s, expected >= 0 (up the slope)")

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Metres, Trajectory
 from cavendish.scenes.looks import RED, grey, slab
-from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, placed, study_factor
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, placed, study_factor
 
 
 @final
@@ -50,15 +50,9 @@ class Occlusion(Scene):
         chosen["y"] = float(rng.uniform(radius + 0.5, self.world.height - 0.5 - radius))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow x = x0 + v t."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         x = column["x"][:, None] + column["velocity"][:, None] * time
         y = np.broadcast_to(column["y"][:, None], x.shape)
         along = np.broadcast_to(column["velocity"][:, None], x.shape)

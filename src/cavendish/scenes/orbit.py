@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, Metres, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, Trajectory
 from cavendish.scenes.looks import RED, grey, regular_outline
-from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, draw_discs, placed, ranged, same_everywhere
+from cavendish.scenes.scene import Law, Scene, assemble_one, draw_discs, placed, ranged, same_everywhere
 
 TOLERANCE = 1e-12
 
@@ -65,15 +65,9 @@ class Orbit(Scene):
         nearest = chosen["distance"] * swing**2 / (2 - swing**2)
         return self.exponent != -2.0 or nearest > self.sun + chosen["radius"]
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow Kepler's ellipse where there is one, else integrate."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         if not (column["distance"] > 0).all():
             raise BadInputError(f"{self.name()}: factor 'distance' = {column['distance'].min():g} m, expected > 0")
         bound = (np.abs(column["swing"]) < np.sqrt(2)).all()

@@ -12,9 +12,9 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
 
 
 @final
@@ -43,15 +43,9 @@ class Parabola(Scene):
         chosen["y"] = height if self.gravity >= 0 else self.world.height - height
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow x = x0 + v t, y = y0 - g t^2 / 2."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         x = column["x"][:, None] + column["velocity"][:, None] * time
         y = column["y"][:, None] - 0.5 * self.gravity * time**2
         vx = np.broadcast_to(column["velocity"][:, None], x.shape)

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import RED, grey, rod
-from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, ranged, same_everywhere
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, ranged, same_everywhere
 
 
 @final
@@ -45,17 +45,11 @@ class Pendulum(Scene):
         """Place nothing: the pivot is fixed, and the ball starts on the right."""
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Swing by Jacobi's elliptic functions."""
         from scipy.special import ellipj, ellipk
 
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         length, amplitude = column["length"][:, None], column["amplitude"][:, None]
         if (length <= 0).any() or (np.abs(amplitude) >= np.pi).any():
             raise BadInputError(f"{self.name()}: expected length > 0 and amplitude below pi")

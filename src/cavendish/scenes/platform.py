@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, MetresPerSecond, MetresPerSecond2, Shape, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, MetresPerSecond, MetresPerSecond2, Shape, Trajectory
 from cavendish.scenes.incline import HALF_SIDE
 from cavendish.scenes.looks import RED, WHITE, box_outline, boxes, grey
 from cavendish.scenes.playable import Playable
-from cavendish.scenes.scene import Law, assemble_one, check_clock, placed, ranged
+from cavendish.scenes.scene import Law, assemble_one, placed, ranged
 
 COLUMNS = 8
 HEIGHTS = tuple(f"height_{number}" for number in range(COLUMNS))
@@ -100,17 +100,11 @@ class Platform(Playable):
         near = (here + 1) * width - edge < 2 * self.speed * self.step
         return bool(here + 1 < COLUMNS and near and column[HEIGHTS[here + 1]][0] > column["y"][0] - half + 1e-6)
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Walk every clip from event to event."""
         from cavendish.scenes.walking import SLACK, walk
 
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         half, heights = HALF_SIDE * column["radius"], np.stack([column[name] for name in HEIGHTS], -1)
         width = self.world.width / COLUMNS
         if (np.minimum(column["x"], self.world.width - column["x"]) < half - SLACK).any():

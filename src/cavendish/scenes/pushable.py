@@ -14,7 +14,7 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, KilogramsPerMetre2, PerSecond, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, PerSecond, Trajectory
 from cavendish.scenes.billiard import check_start, scatter
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.playable import Playable
@@ -60,12 +60,7 @@ class Table(Playable):
         chosen.update({f"v{axis}_{ball}": 0.0 for ball in self.balls for axis in "xy"})
         return all(scatter(ball, self.balls[:n], chosen, self.world, rng) for n, ball in enumerate(self.balls))
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Push at every instant, and play billiard in stretched time until the next."""
         from cavendish.scenes.billiard_events import play
 

@@ -12,7 +12,7 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, MetresPerSecond2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.perspective import CAMERA, draw_in_perspective, place_camera
 from cavendish.scenes.scene import Law, Scene, assemble, check_clock, placed, ranged, same_everywhere
@@ -65,12 +65,7 @@ class RollingSpheres(Scene):
         room = chosen["radius_red"] + chosen["radius_blue"] + 0.5
         return abs(chosen["z_red"] - chosen["z_blue"]) > room
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Slide, then roll."""
         check_clock(time)
         column = self.columns(factors) | {"spin_red": np.zeros(len(factors))}

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, PerSecond, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, PerSecond, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, draw_discs, place_rolling
 
 
 @final
@@ -42,15 +42,9 @@ class RunawayMotion(Scene):
         chosen["y"] = float(rng.uniform(chosen["radius"] + 0.5, self.world.height - 0.5 - chosen["radius"]))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow x = x0 + v (exp(k t) - 1) / k."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         speed = column["velocity"][:, None]
         x = column["x"][:, None] + speed * np.expm1(self.rate * time) / self.rate
         y = np.broadcast_to(column["y"][:, None], x.shape)

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError, unknown
-from cavendish.motion import Drawing, Metres, Seconds, Shape, Trajectory, World
+from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, Seconds, Shape, Trajectory, World
 from cavendish.scenes.looks import WHITE, Colour
 
 if TYPE_CHECKING:
@@ -197,12 +197,7 @@ class Scene(ABC):
         """Add the placed factors to `chosen`; return False if these bodies cannot be placed."""
 
     @abstractmethod
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the law exactly from the factors, for every clip and instant."""
 
     @abstractmethod
@@ -213,7 +208,7 @@ class Scene(ABC):
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Return the quantities that the law keeps constant, by name with unit."""
 
-    def columns(self, factors: Float[np.ndarray, "b f"]) -> dict[str, Float[np.ndarray, " b"]]:
+    def columns(self, factors: Factors) -> dict[str, Float[np.ndarray, " b"]]:
         """Split a factor table by name, refusing what no scene of this kind could mean."""
         table = np.asarray(factors, dtype=float)
         names = [factor.name for factor in self.factors]
@@ -229,12 +224,17 @@ class Scene(ABC):
                 raise BadInputError(f"{self.name()}: factor '{name}' = {column.min():g} m, expected > 0")
         return dict(zip(names, table.T, strict=True))
 
+    def begun(self, factors: Factors, time: Instants) -> dict[str, Float[np.ndarray, " b"]]:
+        """Split a factor table by name, once the clock has been checked."""
+        check_clock(time)
+        return self.columns(factors)
+
     def constants(self) -> dict[str, float]:
         """Return the constants of nature of this instance."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
-def check_clock(time: Float[np.ndarray, " t"]) -> None:
+def check_clock(time: Instants) -> None:
     """Refuse a time grid that is not finite and strictly increasing."""
     if time.ndim != 1 or time.size == 0:
         raise BadInputError(f"time has shape {time.shape}, expected one or more instants")

@@ -11,9 +11,19 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, NewtonsPerMetre, Trajectory
+from cavendish.motion import (
+    Actions,
+    Drawing,
+    Factors,
+    Instants,
+    KilogramsPerMetre2,
+    Metres,
+    MetresPerSecond2,
+    NewtonsPerMetre,
+    Trajectory,
+)
 from cavendish.scenes.looks import RED, grey, rod
-from cavendish.scenes.scene import Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, placed, study_factor
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, placed, study_factor
 
 
 @final
@@ -54,15 +64,9 @@ class Spring(Scene):
         chosen["x"] = float(rng.uniform(margin, self.world.width - margin))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Swing about the point of rest."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         mass = self.density * np.pi * column["radius"][:, None] ** 2
         rate = np.sqrt(self.stiffness / mass)
         rest = self.world.height - self.length - mass * self.gravity / self.stiffness

@@ -15,13 +15,21 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, Metres, MetresPerSecond2, Trajectory
+from cavendish.motion import (
+    Actions,
+    Drawing,
+    Factors,
+    Instants,
+    KilogramsPerMetre2,
+    Metres,
+    MetresPerSecond2,
+    Trajectory,
+)
 from cavendish.scenes.looks import RED, boxes, grey
 from cavendish.scenes.scene import (
     Law,
     Scene,
     assemble_one,
-    check_clock,
     disc_mass,
     draw_discs,
     placed,
@@ -70,15 +78,9 @@ class Support(Scene):
         chosen["y"] = float(rng.uniform(self.top + chosen["radius"] + 1.0, self.world.height - chosen["radius"]))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Fall until the ball is carried."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         radius, gap = column["radius"], column["gap"]
         if (gap < 0).any():
             raise BadInputError(f"{self.name()}: factor 'gap' = {gap.min():g} m, expected >= 0")

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Drawing, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, MetresPerSecond2, Trajectory
 from cavendish.scenes.bouncing_ball import bounce
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.perspective import CAMERA, draw_in_perspective, place_camera
@@ -73,12 +73,7 @@ class ThrowAndSlide(Scene):
         chosen["z"], chosen["z_box"] = (float(z) for z in rng.uniform(-3.2, 0.8, 2))
         return abs(chosen["z"] - chosen["z_box"]) > chosen["radius"] + chosen["edge"] / 2 + 0.2
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the series of bounces, and slow down to rest."""
         check_clock(time)
         column = {name: values[:, None] for name, values in self.columns(factors).items()}

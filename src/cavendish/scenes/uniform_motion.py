@@ -11,9 +11,9 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Drawing, KilogramsPerMetre2, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory
 from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, check_clock, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
 
 
 @final
@@ -33,15 +33,9 @@ class UniformMotion(Scene):
         chosen["y"] = float(rng.uniform(chosen["radius"] + 0.5, self.world.height - 0.5 - chosen["radius"]))
         return True
 
-    def simulate(
-        self,
-        factors: Float[np.ndarray, "b f"],
-        time: Float[np.ndarray, " t"],
-        actions: Float[np.ndarray, "b t a"] | None = None,
-    ) -> Trajectory:
+    def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow x = x0 + v t."""
-        check_clock(time)
-        column = self.columns(factors)
+        column = self.begun(factors, time)
         x = column["x"][:, None] + column["velocity"][:, None] * time
         y = np.broadcast_to(column["y"][:, None], x.shape)
         along = np.broadcast_to(column["velocity"][:, None], x.shape)

@@ -34,7 +34,6 @@ from cavendish.video import Clip
 
 OUTSIDE = ("ood-velocity", "ood-swing")
 PAIRS, CASES = 32, 5000
-BATCH = 64  # clips
 Pupil = Callable[[Trajectory], Dreamer]  # the truth is for the oracle's eyes
 
 
