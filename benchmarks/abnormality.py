@@ -5,6 +5,7 @@ fault each, planted in what is drawn or by a push in the engine, give the power 
 128 px with sensor noise of 10/255, read by the reader. Seeds of the three sets differ from each other and from those
 of the films on which the signs were developed. The five sizes of a fault start at about the smallest that is found by
 90 %; a smaller sixth, below this floor, shows where the detector fails and is not counted.
+
     python benchmarks/abnormality.py            reads what is not read yet, measures, writes the page
     python benchmarks/abnormality.py read K N   reads every N-th part from the K-th, so that N processes share the work
     python benchmarks/abnormality.py write      writes the page from what is read so far, and how much that is

@@ -251,6 +251,13 @@ def cramer_rao(moving: Trajectory) -> float:
     return information**-0.5
 
 
+def called(scene: Scene) -> str:
+    """Write a scene's name, the constants that are not its usual ones, and its law."""
+    usual = type(scene)().constants()
+    unusual = [f"{name} {value:g}" for name, value in scene.constants().items() if value != usual[name]]
+    return f"{scene.name()}{', '.join(['', *unusual])}: {scene.law.readable()}"
+
+
 def lies(done: dict) -> list[str]:
     """Write down wrong physics under a textbook name, and how long a law takes."""
     rows = ["| told | shown | printed law (seed 0) | right verdict, of 5 seeds |", "|---|---|---|---|"]
@@ -259,7 +266,7 @@ def lies(done: dict) -> list[str]:
         found = [done[f"lies {k} {seed}"]["told"] for seed in range(5)]
         spent[f"{shown.name()} as {told.name()}"] = np.max([f["seconds"] for f in found])
         right = sum(f["verdict"] == verdict for f in found)
-        rows.append(f"| {told.law.readable()} | {shown.law.readable()} | {found[0]['law']} | {right} |")
+        rows.append(f"| {called(told)} | {called(shown)} | {found[0]['law']} | {right} |")
     slowest = max(spent, key=lambda pair: spent[pair])
     middle = np.median(list(spent.values()))
     rows.append(f"\nA law takes {middle:.1f} s of one core at the median, {spent[slowest]:.1f} s at most ({slowest}).")
