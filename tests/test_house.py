@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "cavendish").rglob("*.py"))
-PACKAGE_LINES, FILE_LINES, FUNCTION_LINES, CONFIG_FIELDS = 18_400, 400, 60, 8
+PACKAGE_LINES, FILE_LINES, FUNCTION_LINES, CONFIG_FIELDS = 18_360, 400, 60, 8
 
 
 def named(path: Path) -> str:

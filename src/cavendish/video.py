@@ -27,6 +27,13 @@ class Clip:
         """Return the mean time between frames; a picture has none."""
         return float(self.time.diff().mean()) if len(self.time) > 1 else None
 
+    @property
+    def truth(self) -> Trajectory:
+        """Return the true trajectory, or refuse films of which nobody knows it."""
+        if self.trajectory is None:
+            raise BadInputError("clips without a true trajectory, expected clips of a scene")
+        return self.trajectory
+
     def first(self, count: int) -> "Clip":
         """Keep the first `count` frames: the context that a model is given. Captions tell the rest, so they go."""
         return Clip(self.frames[..., :count, :, :, :], self.time[:count], self.world)
@@ -41,6 +48,13 @@ class Imagined:
     time: Float[Tensor, " t"]  # s
     world: World
     context: int  # how many leading frames were given, not dreamt
+
+    @property
+    def film(self) -> UInt8[Tensor, "b t h w c"]:
+        """Return the frames, or refuse what a model without pixels imagines."""
+        if self.frames is None:
+            raise BadInputError("this model imagines features, not pictures; nothing to film")
+        return self.frames
 
 
 def check_frames(frames: Tensor) -> UInt8[Tensor, "b t h w c"]:

@@ -84,11 +84,8 @@ def main(arguments: list[str]) -> None:
         raise BadInputError(f"{folder}: taught a blend of worlds; ask with --caption, --image or --clip")
     split = Split(scene, options.region, options.count, options.seed, data.picture, data.flip)
     clip = split.clips(np.arange(options.count))
-    assert clip.trajectory is not None
     dreams = model.imagine(clip.first(scene.context), scene.frames - scene.context, seeded(options.seed))
-    if dreams.frames is None:
-        raise BadInputError(f"{folder}: this model imagines features, not pictures; nothing to film")
-    commit_films(options.out, dreams.frames.numpy(), clip.trajectory, scene, options.format)
+    commit_films(options.out, dreams.film.numpy(), clip.truth, scene, options.format)
     sys.stdout.write(f"{options.count} imagined clips ({options.region}) in {options.out}\n")
 
 

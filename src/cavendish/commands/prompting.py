@@ -70,8 +70,7 @@ def answer(asked: Asked, study: Study, model: Diffusion, count: int, how: tuple[
     if asked.how == "loop":
         prompts.closing(prompt.film)  # refuse what cannot be closed before it is dreamt
     dreamt = dream(replace(prompt, captions=said))
-    assert dreamt.frames is not None
-    clip, more = Clip(dreamt.frames, dreamt.time, dreamt.world), total - dreamt.frames.shape[1]
+    clip, more = Clip(dreamt.film, dreamt.time, dreamt.world), total - dreamt.film.shape[1]
     if asked.how == "loop":
         return prompts.loop(dream, clip)
     if asked.how != "forward" or more <= 0:

@@ -46,7 +46,6 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(f"{options.count} prompts of {scene.name()} ({options.region}) in {options.out}\n")
         return
     clip = split.clips(np.arange(options.count))
-    assert clip.trajectory is not None
     actions = None if clip.actions is None else clip.actions.numpy()
-    commit_films(options.out, clip.frames.numpy(), clip.trajectory, scene, options.format, actions)
+    commit_films(options.out, clip.frames.numpy(), clip.truth, scene, options.format, actions)
     sys.stdout.write(f"{options.count} clips of {scene.name()} ({options.region}) in {options.out}\n")

@@ -79,8 +79,7 @@ class Share:
         world = World(
             *(m * w / s for m, w, s in zip(self._metres(), (width, height), self._whole()[::-1], strict=True))
         )
-        assert whole.trajectory is not None
-        told = None if self.told == "nothing" else partial(self._captions, whole.trajectory, indices)
+        told = None if self.told == "nothing" else partial(self._captions, whole.truth, indices)
         time = self.step * torch.arange(self.frames, dtype=torch.float32)
         return Clip(torch.stack(cut), time, world, told=told)
 

@@ -76,9 +76,8 @@ class Kit:
 def write_kit(folder: Path, split: Split) -> Kit:
     """Film the beginnings of a split and commit them with their captions and hashes."""
     clips = split.clips(np.arange(split.size))
-    assert clips.trajectory is not None
     frames, prompts = clips.frames.numpy(), []
-    said = describe(split.scene, clips.trajectory, "paraphrase", np.random.default_rng(split.seed))
+    said = describe(split.scene, clips.truth, "paraphrase", np.random.default_rng(split.seed))
     across, rate = split.scene.world.width, 1 / split.scene.step
     with committed_folder(folder) as private:
         for part in ("first", "context", "captions"):

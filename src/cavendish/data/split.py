@@ -88,9 +88,8 @@ class Split:
     def __getitem__(self, index: int) -> Clip:
         """Make clip `index`, without a batch axis."""
         batch = self.clips(np.array([index]))
-        assert batch.trajectory is not None
         actions = None if batch.actions is None else batch.actions[0]
-        return Clip(batch.frames[0], batch.time, batch.world, batch.trajectory[0], actions, batch.told)
+        return Clip(batch.frames[0], batch.time, batch.world, batch.truth[0], actions, batch.told)
 
     def clips(self, indices: Int[np.ndarray, " b"], device: str = "cpu") -> Clip:
         """Make a batch of clips, in the order of the indices; an accelerator draws its frames, to within one byte."""

@@ -105,8 +105,7 @@ def _encoded(
 ) -> Iterator[tuple[Float[np.ndarray, "b t k"], Float[np.ndarray, "b t q"], Bool[np.ndarray, "b t"]]]:
     for start in range(0, clips, BATCH):
         clip = split.clips(np.arange(start, min(start + BATCH, clips)))
-        truth = clip.trajectory
-        assert truth is not None
+        truth = clip.truth
         target = np.concatenate([truth.position, truth.radius[..., None]], -1)
         shown = np.asarray(in_view(split.scene.draw(truth)).all(-1))
         yield model.encode(clip).double().cpu().numpy(), target.reshape(*target.shape[:2], -1), shown

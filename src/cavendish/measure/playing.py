@@ -95,7 +95,7 @@ def foresight(model: Steered, clip: Clip, known: int, generator: torch.Generator
     context, wanted = clip.first(known), clip.frames[:, known - 1 + STEP]
     uniform = torch.randint(model.buttons, shape, generator=generator)
     usual = codes.flatten()[torch.randint(codes.numel(), shape, generator=generator)]
-    reached = [psnr(_last(model.follow(context, drawn, generator)), wanted) for drawn in (told, uniform, usual)]
+    reached = [psnr(model.follow(context, drawn, generator).film[:, -1], wanted) for drawn in (told, uniform, usual)]
     guessed, symbols = model.guess(clip)
     changed = (symbols[:, 1:] != symbols[:, :-1]).numpy()
     right = (guessed == symbols[:, 1:]).numpy()
@@ -120,8 +120,7 @@ def rollout(model: Steered, clip: Clip, known: int, steps: int, generator: torch
         ("inferred actions", codes),
         ("random actions", torch.randint(model.buttons, (b, steps), generator=generator)),
     ):
-        frames = model.follow(clip.first(known), actions, generator).frames
-        assert frames is not None
+        frames = model.follow(clip.first(known), actions, generator).film
         films[name] = frames[:, known:]
     found = []
     for name, film in films.items():
@@ -138,8 +137,7 @@ def press_all(
     """Hold every latent action from every start, of which the truth tells what the true buttons do there."""
     count, moved = len(starts.frames), []
     for code in range(model.buttons):
-        frames = model.follow(starts.first(1), torch.full((count, hold), code), generator).frames
-        assert frames is not None
+        frames = model.follow(starts.first(1), torch.full((count, hold), code), generator).film
         ends = frames[:, [0, -1]].numpy()
         found = reader.read(ends, np.array([0.0, 1.0])).position[:, :, 0]
         moved.append(found[:, 1] - found[:, 0])
@@ -208,8 +206,7 @@ def persistence(
     model: Steered, starts: Clip, reader: Reader, actions: Int[Tensor, "b h"], generator: torch.Generator
 ) -> tuple[Score, ...]:
     """Score from how many starts the ball is still found after 4, 16 and all presses."""
-    frames = model.follow(starts.first(1), actions, generator).frames
-    assert frames is not None
+    frames = model.follow(starts.first(1), actions, generator).film
     after = [k for k in (4, 16, 64) if k <= actions.shape[1]]
     lost = reader.read(frames[:, after].numpy(), np.arange(len(after), dtype=float)).lost[..., 0]
     return tuple(score(f"ball found after {k} presses", "", 1.0 - lost[:, column]) for column, k in enumerate(after))
@@ -247,8 +244,3 @@ def _exponent(found: Pressed, obeyed: Bool[np.ndarray, "code trial"], drawn: Int
     x = np.concatenate([heavy[k][counted[k]] - heavy[k][counted[k]].mean() for k in rows])
     y = np.concatenate([far[k][counted[k]] - far[k][counted[k]].mean() for k in rows])
     return float((x * y).sum() / (x * x).sum())
-
-
-def _last(imagined: Imagined) -> Tensor:
-    assert imagined.frames is not None
-    return imagined.frames[:, -1]

@@ -40,10 +40,9 @@ def beginning(split: Split, index: int) -> Beginning:
     if not isinstance(scene, Playable):
         raise BadInputError(f"{scene.name()} has no buttons, expected a playable scene")
     clip, given = split[index % split.size], slice(scene.context)
-    assert clip.trajectory is not None
     assert clip.actions is not None
     actions = clip.actions.double().numpy()[None, given]
-    moving = scene.simulate(clip.trajectory.factors[None], scene.clock()[given], actions)
+    moving = scene.simulate(clip.truth.factors[None], scene.clock()[given], actions)
     return Beginning(clip.frames[given], scene.resume(moving))
 
 

@@ -39,9 +39,8 @@ def film(split: Split, model: Steered, count: int) -> Shown:
     """Film an expert until its games are over, and name its moves."""
     clip = split.clips(np.arange(count))
     assert isinstance(split.scene, Playable)
-    assert clip.trajectory is not None
     assert clip.actions is not None
-    going = torch.from_numpy(~split.scene.finished(clip.trajectory)[:, :-1])
+    going = torch.from_numpy(~split.scene.finished(clip.truth)[:, :-1])
     return Shown(clip.frames[:, :-1][going], model.infer(clip)[going], clip.actions[:, :-1, 0].long()[going])
 
 

@@ -73,12 +73,10 @@ def asked(data: Split, dreamer: Dreamer | None) -> tuple[Score, ...]:
     scores = []
     for said, region in (("taught", data.region), ("apart", data.region + APART)):
         clip = Split(data.scene, region, CLIPS, 1, data.picture).clips(np.arange(CLIPS))
-        truth = clip.trajectory
-        assert truth is not None
+        truth = clip.truth
         who = dreamer or Oracle(data.scene, truth, NOISE)
         dreamt = who.imagine(clip.first(SCENE.context), SCENE.frames - SCENE.context, seeded(1))
-        assert dreamt.frames is not None
-        reading = reader_of(data).read(dreamt.frames.numpy(), truth.time)
+        reading = reader_of(data).read(dreamt.film.numpy(), truth.time)
         found = conflict_scores(data.scene, truth, reading, data.region)
         scores += [score.named(f"{said}: {score.name}") for score in found[: 4 if said == "taught" else None]]
     return tuple(scores)

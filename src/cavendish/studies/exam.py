@@ -86,9 +86,7 @@ class Dreams:
 
     def answer(self, asked: Prompt, truth: Clip, how: Sampling = ONE) -> Frames:
         """Dream the answer."""
-        frames = self.model.dream(asked, seeded(self.seed), how).frames
-        assert frames is not None
-        return frames
+        return self.model.dream(asked, seeded(self.seed), how).film
 
 
 @final

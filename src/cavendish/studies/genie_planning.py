@@ -57,8 +57,7 @@ class Dreamt:
         """Dream every course."""
         b, n, s = courses.shape
         begun = Clip(seen.repeat_interleave(n, 0), torch.arange(seen.shape[1]).float(), self.world)
-        frames = self.model.follow(begun, self.means[courses.flatten(0, 1)], seeded(FRESH)).frames
-        assert frames is not None
+        frames = self.model.follow(begun, self.means[courses.flatten(0, 1)], seeded(FRESH)).film
         return self.glimpse(frames[:, seen.shape[1] :]).view(b, n, s, -1)
 
 

@@ -62,8 +62,7 @@ def ask(study: Study, model: WorldModel, trials: int = TRIALS) -> tuple[Score, .
     data = study.data.lead
     starts = start_images(Split(data.scene, data.region, 100 * trials, FRESH + 1, data.picture), trials, HOLD)
     assert isinstance(data.scene, Playable)
-    assert starts.trajectory is not None
-    truth = true_presses(data.scene, starts.trajectory, HOLD)
+    truth = true_presses(data.scene, starts.truth, HOLD)
     return answers(study, model, starts, truth, OUTCOMES, (fresh(study), LONG))
 
 

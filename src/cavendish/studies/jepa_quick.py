@@ -66,7 +66,7 @@ class JepaQuick(Experiment):
             raise BadInputError(f"{self.name} asks predictive embeddings, got {type(model).__name__}")
         taught, fresh = (_seen(study.data.lead, model, seed, n) for seed, n in ((1, LESSONS), (2, FRESH)))
         latent = torch.from_numpy(fresh.state[..., : model.config.latent])
-        free = sum(bool(np.ptp(column) > 1e-9) for column in fresh.clip.trajectory.factors.T)  # type: ignore[union-attr]
+        free = sum(bool(np.ptp(column) > 1e-9) for column in fresh.clip.truth.factors.T)
         free += 2 * bool(model.config.buttons)  # a pushed ball starts at rest, and has two speeds later
         scores = [
             figure("degrees of freedom", "", free),
@@ -107,8 +107,7 @@ def _cells(free: TrainingConfig, pushed: TrainingConfig, seeds: int) -> tuple[Ce
 
 def _seen(data: Split, model: Jepa, seed: int, count: int) -> Seen:
     clip = Split(data.scene, data.region, count, data.seed + seed, data.picture).clips(np.arange(count))
-    truth = clip.trajectory
-    assert truth is not None
+    truth = clip.truth
     asked = np.asarray(in_view(data.scene.draw(truth)).all(-1))
     asked[:, : model.config.history] = False
     return Seen(clip, model.encode(clip).double().numpy(), asked, truth.position[:, :, 0], truth.velocity[:, :, 0])

@@ -169,8 +169,7 @@ def _asked(study: Study, model: Diffusion, where: str, region: str) -> tuple[Sco
     true = film(SCENE, motion(SCENE, (region,), EXAM_CLIPS, time, 1), study.data.lead.picture.width)
     with torch.no_grad():
         leap = model.surprise(true.clip, seeded(1))[:, GIVEN:].mean(1).double().numpy()
-    frames = model.dream(prompts.extend(true.part(0, GIVEN), 0, FRAMES - GIVEN), seeded(1)).frames
-    assert frames is not None
+    frames = model.dream(prompts.extend(true.part(0, GIVEN), 0, FRAMES - GIVEN), seeded(1)).film
     seen, counted = look(true, frames), true.visible & (np.arange(FRAMES) >= GIVEN)
     miss = velocity(time, seen.position, counted) - velocity(time, true.seen.position, counted)
     asked = counted.sum(1) >= 3

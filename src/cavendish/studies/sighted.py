@@ -71,8 +71,7 @@ class Retold:
     def imagine(self, context: Clip, horizon: int, generator: torch.Generator) -> Imagined:
         """Dream as the other does, and tell it as the model would."""
         film = self.dreamer.imagine(context, horizon, generator)
-        assert film.frames is not None
-        features = self.eyes.encode(Clip(film.frames, film.time, film.world))
+        features = self.eyes.encode(Clip(film.film, film.time, film.world))
         return self.eyes.drawn(replace(film, frames=None, features=features), context)
 
 

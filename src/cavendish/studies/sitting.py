@@ -90,14 +90,11 @@ class Sitting:
 
     def _asked(self, fresh: Split, pupil: Pupil) -> Asked:
         clip = fresh.clips(np.arange(fresh.size))
-        assert clip.trajectory is not None
-        return self._answered(clip, clip.trajectory, pupil)
+        return self._answered(clip, clip.truth, pupil)
 
     def _answered(self, clip: Clip, truth: Trajectory, pupil: Pupil) -> Asked:
         context, horizon = clip.first(self.taught.scene.context), len(truth.time) - self.taught.scene.context
-        film = pupil(truth).imagine(context, horizon, seeded(self.seed))
-        assert film.frames is not None
-        frames = film.frames.numpy()
+        frames = pupil(truth).imagine(context, horizon, seeded(self.seed)).film.numpy()
         return Asked(truth, context, reader_of(self.taught).read(frames, truth.time[: frames.shape[1]]))
 
     def _far(self, pupil: Pupil) -> Score:

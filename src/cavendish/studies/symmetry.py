@@ -39,5 +39,4 @@ def _imagine(split: Split, model: Dreamer, truth: Trajectory) -> Trajectory:
     frames = torch.from_numpy(render(scene.draw(truth), split.picture.height, split.picture.width))
     clip = Clip(frames, torch.from_numpy(truth.time).float(), scene.world)
     imagined = model.imagine(clip.first(scene.context), scene.frames - scene.context, seeded(split.seed))
-    assert imagined.frames is not None
-    return reader_of(split).read(imagined.frames.numpy(), truth.time)
+    return reader_of(split).read(imagined.film.numpy(), truth.time)

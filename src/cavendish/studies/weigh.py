@@ -41,10 +41,9 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
     scene, reader = data.scene, reader_of(data)
     split = Split(scene, region, weighing.clips, weighing.seed, data.picture, data.flip)
     clip = split.clips(np.arange(split.size))
-    truth = clip.trajectory
-    assert truth is not None
+    truth = clip.truth
     context, horizon = clip.first(scene.context), scene.frames - scene.context
-    dreamt = _frames(_dream_in_parts(model, context, horizon, weighing.seed))
+    dreamt = _dream_in_parts(model, context, horizon, weighing.seed).film.numpy()
     pictures = {MODEL: dreamt}
     readings = {MODEL: lift(scene, truth, reader.read(dreamt, truth.time))}
     noise = picture_noise(scene, truth, readings[MODEL], dreamt)
@@ -56,7 +55,7 @@ def weigh(study: Study, region: str, model: Dreamer, cases: NearestCase) -> Weig
         "nearest case": cases,
     }
     for name, control in controls.items():
-        pictures[name] = _frames(control.imagine(context, horizon, seeded(weighing.seed)))
+        pictures[name] = control.imagine(context, horizon, seeded(weighing.seed)).film.numpy()
         readings[name] = lift(scene, truth, reader.read(pictures[name], truth.time))
     taught = Taught(cases.recall(context), len(cases.cases.position), data.region)
     actions = None if clip.actions is None else clip.actions.double().numpy()
@@ -88,10 +87,4 @@ def _dream_in_parts(model: Dreamer, context: Clip, horizon: int, seed: int) -> I
         )
         for start in range(0, len(context.frames), BATCH)
     ]
-    frames = torch.cat([part.frames for part in parts if part.frames is not None])
-    return Imagined(frames, None, parts[0].time, context.world, parts[0].context)
-
-
-def _frames(imagined: Imagined) -> UInt8[np.ndarray, "b t h w c"]:
-    assert imagined.frames is not None
-    return imagined.frames.numpy()
+    return Imagined(torch.cat([part.film for part in parts]), None, parts[0].time, context.world, parts[0].context)

@@ -47,8 +47,7 @@ class LeRobot(Format):
 
         def frames() -> Iterator[UInt8[np.ndarray, "h w c"]]:
             for index, clip in job.clips(number):
-                assert clip.trajectory is not None
-                truths[index] = clip.trajectory
+                truths[index] = clip.truth
                 yield from clip.frames.numpy()
 
         film = encode(frames(), job.fps, self.pixels, job.split.scene.frames)

@@ -91,9 +91,8 @@ class Export:
         last = min((number + 1) * self.shard, self.split.size)
         for start in range(number * self.shard, last, BATCH):
             batch = self.split.clips(np.arange(start, min(start + BATCH, last)))
-            assert batch.trajectory is not None
             for k, frames in enumerate(batch.frames):
-                yield start + k, Clip(frames, batch.time, batch.world, batch.trajectory[k])
+                yield start + k, Clip(frames, batch.time, batch.world, batch.truth[k])
 
     def parts(self, folder: Path, suffix: str) -> list[Path]:
         """List what the shards left for the last step, in order."""

@@ -98,7 +98,8 @@ class Waist(nn.Module):
         """Lay what stands side by side into rows again, and add up what is said to a row by two groups."""
         done, width = [], x.shape[1] // (2 * self.rows)
         for (clips, rows, patches), part in zip(films, _parts(x, films, self.rows), strict=True):
-            early, late = part.view(clips, -1, patches, 2 * self.rows, width).transpose(2, 3).split(self.rows, 2)
+            halves = part.view(clips, -1, patches, 2 * self.rows, width).transpose(2, 3)
+            early, late = torch.split(halves, self.rows, 2)
             told = F.pad(early, (0, 0, 0, 0, 0, 0, 0, 1)) + F.pad(late, (0, 0, 0, 0, 0, 0, 1, 0))
             done.append(told.flatten(1, 2)[:, self.margin : self.margin + rows].flatten(0, 2))
         return torch.cat(done) if len(done) > 1 else done[0]

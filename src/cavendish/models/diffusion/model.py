@@ -271,5 +271,4 @@ def _still(image: Clip, frames: int) -> Clip:
 
 def _cut(imagined: Imagined, count: int) -> Imagined:
     """Keep the first frames."""
-    assert imagined.frames is not None
-    return replace(imagined, frames=imagined.frames[:, :count], time=imagined.time[:count])
+    return replace(imagined, frames=imagined.film[:, :count], time=imagined.time[:count])

@@ -148,8 +148,7 @@ def closing(film: Clip) -> Prompt:
 
 def loop(dream: Callable[[Prompt], Imagined], film: Clip) -> Clip:
     """Close a film: its last frame is followed by its first, and the quarters on either side of that seam are new."""
-    closed = dream(closing(film)).frames
-    assert closed is not None
+    closed = dream(closing(film)).film
     return replace(film, frames=closed.roll(-(closed.shape[1] // 2), 1))
 
 
@@ -165,8 +164,7 @@ def rollout(dream: Callable[[Prompt], Imagined], given: Clip, horizon: int, wind
         keep = min(max(window // 2, 2), frames.shape[1])
         end = frames.shape[1]
         seen = Clip(frames[:, end - keep :], time[end - keep : end], given.world)
-        dreamt = dream(extend(seen, 0, min(window - keep, total - end))).frames
-        assert dreamt is not None
+        dreamt = dream(extend(seen, 0, min(window - keep, total - end))).film
         frames = torch.cat([frames, dreamt[:, keep:]], 1)
     return Clip(frames, time, given.world)
 
