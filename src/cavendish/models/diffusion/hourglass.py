@@ -4,11 +4,12 @@
     c <- block_2 ... block_(n-1) (c)
     (u_(k, 0), ..., u_(k, 2r - 1)) = W c_k,   x_i <- x_i + sum_k u_(k, i - rk + r/2)
 (Hourglass transformers, Nawrot et al. 2021, section 2; Crowson et al. 2024, HDiT, merge in space, we in time.) How
-things move is worked out in few tokens that see far, what they look like in many that see details; at equal parameters
-and tokens a step costs about half and teaches no less. What the tokens see overlaps (as in lapped transforms, Malvar
-1990) since dreams jumped where one group of rows ended and the next began (docs/log.md). Rows that are parted into
-given and hidden patches are brought together first; rows that do not exist are zero; registers of the middle are its
-own; words pass through as they are and stand before the first token of the middle.
+things move is worked out in few tokens that see far, what they look like in many that see details: with a seventh to a
+quarter more parameters a step costs half as much in a deep network (0.48 of the products at micro, 0.71 at pico) and
+teaches no less. What the tokens see overlaps (as in lapped transforms, Malvar 1990) since dreams jumped where one group
+of rows ended and the next began (docs/log.md). Rows that are parted into given and hidden patches are brought together
+first; rows that do not exist are zero; registers of the middle are its own; words pass through as they are and stand
+before the first token of the middle.
 """
 
 from dataclasses import replace
