@@ -156,7 +156,7 @@ MISTAKES = {
     "--clip FILM --how edit --strength 2": "strength = 2",
     "--clip nowhere": "nowhere: no such file",
     "--duration -1": "duration = -1",
-    "--duration 1 --steps 0": "at least 1 step",
+    "--duration 1 --steps 0": "expected 1 to 10000 steps",
     "--caption radius_1 --text-guidance -1": "guidance between 0",
     "--steps 2": "--steps belongs to a prompt",
 }
