@@ -9,6 +9,7 @@ On a CUDA device the same is written in a way that compiles into few kernels.
 
 import math
 from itertools import groupby
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -61,10 +62,27 @@ class Attention(nn.Module):
         return F.linear(_attend(q, k, v, lengths).flatten(1), self.out)
 
 
+class _Products(torch.autograd.Function):
+    """Multiply tokens by several matrices; back, each product adds to the gradient of the tokens where it stands."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(x, *weights)
+        return tuple(F.linear(x, weight) for weight in weights)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        x, *weights = ctx.saved_tensors
+        back = gradients[0] @ weights[0]
+        for gradient, weight in zip(gradients[1:], weights[1:], strict=True):
+            back.addmm_(gradient, weight)
+        return back, *(gradient.T @ x for gradient in gradients)
+
+
 def products(x: Float[Tensor, "s k"], *weights: Float[Tensor, "_ k"]) -> tuple[Float[Tensor, "s _"], ...]:
     """Multiply tokens by several matrices: one after the other on a CPU, as one matrix elsewhere."""
     if not x.is_cuda:
-        return tuple(F.linear(x, weight) for weight in weights)
+        return _Products.apply(x, *weights)  # type: ignore[no-untyped-call, no-any-return]
     return torch.split(F.linear(x, torch.cat(weights)), [len(weight) for weight in weights], -1)
 
 
