@@ -5,7 +5,8 @@ so that scripts and schedulers can tell a typing mistake from a full disk:
 0 ok, 2 bad input, 3 corrupt data, 4 disk, 5 non-finite training, 75 interrupted and resumable, 130 interrupted by hand.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -60,6 +61,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadInputError:
     return BadInputError(f"unknown {kind} '{name}': {hint}known: {', '.join(names)}")
 
 
-def needs_extra(what: str, extra: str) -> BadInputError:
-    """Build the error for an optional dependency that is not installed."""
-    return BadInputError(f"{what} needs the extra '{extra}': pip install 'cavendish[{extra}]'")
+@contextmanager
+def needs_extra(what: str, extra: str) -> Iterator[None]:
+    """Import an optional dependency inside, or say which extra brings it."""
+    try:
+        yield
+    except ImportError as error:
+        raise BadInputError(f"{what} needs the extra '{extra}': pip install 'cavendish[{extra}]'") from error

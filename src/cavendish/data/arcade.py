@@ -73,11 +73,9 @@ class Arcade:
 
     @cached_property
     def _played(self) -> tuple[UInt8[np.ndarray, "e t h w c"], Int[np.ndarray, "e t"]]:
-        try:
+        with needs_extra("playing an arcade game", "arcade"):
             import ale_py
             import gymnasium
-        except ImportError as error:
-            raise needs_extra("playing an arcade game", "arcade") from error
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         gymnasium.register_envs(ale_py)
         game = gymnasium.make(f"ALE/{self.title}-v5", frameskip=HELD, repeat_action_probability=0.0)

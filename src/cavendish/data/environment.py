@@ -15,15 +15,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from cavendish.data.split import Picture
-from cavendish.errors import BadInputError, unknown
+from cavendish.errors import BadInputError, needs_extra, unknown
 from cavendish.motion import Trajectory
 from cavendish.render import render
 from cavendish.scenes import Playable
 
-try:
+with needs_extra("an environment", "gym"):
     import gymnasium
-except ImportError as error:
-    raise BadInputError("environments need gymnasium: pip install 'cavendish[gym]'") from error
 
 
 @final

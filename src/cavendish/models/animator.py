@@ -23,10 +23,8 @@ class Animator:
     """An image-to-video pipeline from a local folder."""
 
     def __init__(self, folder: Path, steps: int | None = None) -> None:
-        try:
+        with needs_extra("a pipeline", "diffusers"):
             import diffusers
-        except ImportError as error:
-            raise needs_extra("a pipeline", "diffusers") from error
         if not (folder / "model_index.json").is_file():
             raise BadInputError(f"{folder}: no diffusers pipeline here (model_index.json is missing)")
         try:

@@ -18,12 +18,10 @@ from typing import final
 
 from cavendish.errors import needs_extra
 
-try:
+with needs_extra("play", "play"):
     from websockets.asyncio.server import ServerConnection
     from websockets.datastructures import Headers
     from websockets.http11 import Request, Response
-except ImportError as error:
-    raise needs_extra("play", "play") from error
 
 SOCKET = "/play"  # path of the web socket
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

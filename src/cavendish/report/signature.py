@@ -63,7 +63,5 @@ def check(name: str, digest: str, signature: dict[str, str]) -> None:
 
 
 def _need_library() -> None:
-    try:
+    with needs_extra("signing a card, or checking its signature,", "sign"):
         import cryptography  # noqa: F401
-    except ImportError as error:
-        raise needs_extra("signing a card, or checking its signature,", "sign") from error

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.errors import BadInputError
+from cavendish.errors import BadInputError, needs_extra
 from cavendish.motion import World
 from cavendish.scenes.layouts import PIECES, WALL, Layout
 
@@ -39,10 +39,8 @@ class Engine:
 
 def engine() -> ModuleType:
     """Import pymunk, or say how to get it."""
-    try:
+    with needs_extra("a scene of rigid bodies", "rigid"):
         import pymunk
-    except ImportError as error:
-        raise BadInputError("rigid bodies need pymunk: pip install 'cavendish[rigid]'") from error
     return pymunk
 
 

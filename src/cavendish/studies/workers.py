@@ -61,10 +61,8 @@ class Cluster:
 
     def __call__(self, experiment: Experiment, preset: str, root: Path, console: Console) -> None:
         """Start the tasks and wait."""
-        try:
+        with needs_extra("--ray", "ray"):
             import ray
-        except ImportError as error:
-            raise needs_extra("--ray", "ray") from error
         where, cores = (None, self.count) if self.address == "local" else (self.address, None)
         seen = {"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}  # what can be imported here can be there
         quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False, "configure_logging": False}

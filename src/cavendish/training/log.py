@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cavendish.artefact import commit_file, disk_errors
-from cavendish.errors import BadInputError
+from cavendish.errors import needs_extra
 
 Record = dict[str, Any]
 
@@ -37,10 +37,8 @@ def append(path: Path, record: Record) -> None:
 
 def to_tensorboard(records: list[Record], folder: Path) -> None:
     """Copy records to TensorBoard event files in a folder; needs the `tensorboard` extra."""
-    try:
+    with needs_extra("TensorBoard", "tensorboard"):
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise BadInputError("TensorBoard is not installed: pip install 'cavendish[tensorboard]'") from error
     writer = SummaryWriter(str(folder))
     for record in records:
         for key, value in record.items():

@@ -58,9 +58,7 @@ class Parquet(Format):
 
 def library(what: str) -> tuple[Any, Any]:
     """Import pyarrow, or say which extra brings it."""
-    try:
+    with needs_extra(f"the format {what}", "export"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
-        raise needs_extra(f"the format {what}", "export") from error
     return pyarrow, pyarrow.parquet

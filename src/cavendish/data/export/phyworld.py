@@ -97,8 +97,6 @@ def read_study(path: Path) -> Iterator[Study]:
 
 def library() -> Any:
     """Import h5py, or say which extra brings it."""
-    try:
+    with needs_extra("the format phyworld", "export"):
         import h5py
-    except ImportError as error:
-        raise needs_extra("the format phyworld", "export") from error
     return h5py

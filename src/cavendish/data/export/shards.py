@@ -152,10 +152,8 @@ def through_ray(address: str) -> Spread:
     """Write the missing shards as tasks of a Ray cluster (`local` starts one here); all see the same folder."""
 
     def spread(job: Export, folder: Path, missing: list[int]) -> None:
-        try:
+        with needs_extra("--ray", "ray"):
             import ray
-        except ImportError as error:
-            raise needs_extra("--ray", "ray") from error
         cluster = None if address == "local" else address
         ray.init(cluster, log_to_driver=False, include_dashboard=False, configure_logging=False)
         try:

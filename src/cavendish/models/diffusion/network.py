@@ -180,7 +180,7 @@ class Denoiser(nn.Module):
         self, level: Float[Tensor, "row tubelet"], until: Float[Tensor, "row tubelet"] | None = None
     ) -> Float[Tensor, "row 6 k"]:
         modulation: Tensor = self.modulation(self._level(level, until))
-        return modulation.unflatten(-1, (6, -1))
+        return modulation.view(len(modulation), 6, -1)
 
     def _level(
         self, level: Float[Tensor, "row tubelet"], until: Float[Tensor, "row tubelet"] | None = None

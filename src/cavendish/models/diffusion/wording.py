@@ -82,7 +82,8 @@ def encoder(name: str) -> Encode:
     package = find_spec(name) if name.isidentifier() else None
     if package is None or package.origin is None:
         if name == Wording.encoder:
-            raise needs_extra("captions in free wording", "wording")
+            with needs_extra("captions in free wording", "wording"):
+                raise ModuleNotFoundError(name)
         raise BadInputError(f"encoder = '{name}': neither a folder nor an installed package")
     archive = Path(package.origin).with_name("model.zip")
     if not archive.is_file():
@@ -97,10 +98,8 @@ def encoder(name: str) -> Encode:
 
 
 def _opened(folder: Path) -> Encode:
-    try:
+    with needs_extra("captions in free wording", "wording"):
         from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise needs_extra("captions in free wording", "wording") from error
     try:
         cutter: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         network: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
