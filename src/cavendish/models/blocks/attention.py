@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 # Shortest and longest wavelength of (time [s], y [m], x [m]).
 WAVELENGTHS = ((0.8, 25.6), (5.0, 80.0), (5.0, 80.0))
-# Tokens of a clip that a CPU attends to faster by whole products than block by block, at the price of their memory.
+# Tokens of a clip over which a CPU learns faster by whole products than block by block, at the price of their memory.
 WHOLE = range(128, 601)
 
 
@@ -114,7 +114,7 @@ def _attend(
     sizes, done = [count * length for count, length in groups], []
     for group, parts in zip(groups, zip(*(cut_up(part, sizes) for part in (q, k, v)), strict=True), strict=True):
         query, key, value = (part.unflatten(0, group).transpose(1, 2) for part in parts)
-        if group[1] in WHOLE and not q.is_cuda:
+        if group[1] in WHOLE and q.requires_grad and not q.is_cuda:
             seen = (query @ key.mT).softmax(-1) @ value
         else:
             seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)
