@@ -74,7 +74,7 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
-        x, *weights = ctx.saved_tensors
+        x, *weights = (saved.to(gradients[0].dtype) for saved in ctx.saved_tensors)  # half numbers, where products are
         back = gradients[0] @ weights[0]
         for gradient, weight in zip(gradients[1:], weights[1:], strict=True):
             back.addmm_(gradient, weight)
