@@ -22,7 +22,7 @@ from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, Metres
 from cavendish.scenes.layouts import PIECES, TEMPLATES, WAITING, WALL, Layout, layout_of
 from cavendish.scenes.looks import WHITE, grey, slab
 from cavendish.scenes.rigid import Crowd, Engine, play
-from cavendish.scenes.scene import Factor, Intervals, Law, Scene, assemble, check_clock, placed, same_everywhere
+from cavendish.scenes.scene import Factor, Intervals, Law, Scene, assemble, placed, same_everywhere
 
 TAUGHT, FIRST_NEW_LAYOUT, NEW_LAYOUTS = 60, 1_000_000, 1_000_000
 CORNERS = max(len(piece.outline) for piece in PIECES if piece.outline is not None)
@@ -112,11 +112,10 @@ class Combinatorial(Scene):
 
         Actions push: what the velocity of each body gains at each instant [m/s], x and y of one body after another.
         """
-        check_clock(time)
+        column = self.begun(factors, time)
         if time[0] < 0:
             raise BadInputError(f"{self.name()}: time starts at {time[0]:g} s, expected >= 0")
         how = Engine(self.solver_step, self.iterations, self.gravity, self.friction, self.restitution)
-        column = self.columns(factors)
         rooms = [self._room(*row) for row in zip(*column.values(), strict=True)]
         if actions is not None and actions.shape != (len(rooms), len(time), 2 * self.bodies):
             expected = (len(rooms), len(time), 2 * self.bodies)

@@ -18,7 +18,7 @@ from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMe
 from cavendish.scenes.billiard import check_start, scatter
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.playable import Playable
-from cavendish.scenes.scene import Factor, Law, assemble, check_clock, draw_discs, placed, study_factor
+from cavendish.scenes.scene import Factor, Law, assemble, draw_discs, placed, study_factor
 
 DIRECTIONS = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "down": (0.0, -1.0), "up": (0.0, 1.0)}
 COLOURS = {"red": RED, "blue": BLUE}
@@ -64,8 +64,7 @@ class Table(Playable):
         """Push at every instant, and play billiard in stretched time until the next."""
         from cavendish.scenes.billiard_events import play
 
-        check_clock(time)
-        state = np.stack(list(self.columns(factors).values()), -1).reshape(len(factors), len(self.balls), 5)
+        state = np.stack(list(self.begun(factors, time).values()), -1).reshape(len(factors), len(self.balls), 5)
         radius, place, speed = state[..., 0], state[..., 1:3], state[..., 3:5]
         check_start(self.name(), place, radius, self.world)
         mass, box = self.density * np.pi * radius**2, np.array([self.world.width, self.world.height])

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from cavendish.motion import Actions, Drawing, Factors, Instants, MetresPerSecond2, Trajectory
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.perspective import CAMERA, draw_in_perspective, place_camera
-from cavendish.scenes.scene import Law, Scene, assemble, check_clock, placed, ranged, same_everywhere
+from cavendish.scenes.scene import Law, Scene, assemble, placed, ranged, same_everywhere
 
 BALLS = ("red", "blue")
 
@@ -67,8 +67,7 @@ class RollingSpheres(Scene):
 
     def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Slide, then roll."""
-        check_clock(time)
-        column = self.columns(factors) | {"spin_red": np.zeros(len(factors))}
+        column = self.begun(factors, time) | {"spin_red": np.zeros(len(factors))}
         radius, speed, spin, start, lane = (
             np.stack([column[f"{name}_{colour}"] for colour in BALLS], -1)
             for name in ("radius", "velocity", "spin", "x", "z")

@@ -17,7 +17,7 @@ from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMe
 from cavendish.scenes.bouncing_ball import bounce
 from cavendish.scenes.looks import BLUE, RED
 from cavendish.scenes.perspective import CAMERA, draw_in_perspective, place_camera
-from cavendish.scenes.scene import Law, Scene, assemble, check_clock, placed, ranged, same_everywhere
+from cavendish.scenes.scene import Law, Scene, assemble, placed, ranged, same_everywhere
 
 
 @final
@@ -75,8 +75,7 @@ class ThrowAndSlide(Scene):
 
     def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the series of bounces, and slow down to rest."""
-        check_clock(time)
-        column = {name: values[:, None] for name, values in self.columns(factors).items()}
+        column = {name: values[:, None] for name, values in self.begun(factors, time).items()}
         if not (column["height"] >= 0).all() or not (column["edge"] > 0).all():
             raise BadInputError(f"{self.name()}: height must be >= 0 and edge > 0")
         rise, climb = bounce(column["height"], time, self.gravity, self.restitution)

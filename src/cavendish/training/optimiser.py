@@ -55,15 +55,21 @@ class Optimiser:
     def state(self) -> dict[str, Tensor]:
         """Return every state tensor under '<parameter>/<key>'."""
         return {
-            f"{name}/{key}": part.state[parameter].get(key, fresh)  # fresh: of what has met no gradient yet
+            # what has met no gradient yet has no state; zeros are where it begins
+            f"{name}/{key}": kept[key] if key in kept else torch.zeros_like(_like(parameter, key))
             for name, parameter, part in self._owners()
-            for key, fresh in _fresh(parameter, part).items()
+            for kept in (part.state[parameter],)
+            for key in STATE[type(part)]
         }
 
     def load(self, state: dict[str, Tensor], source: str) -> None:
         """Take the state back; a missing or a foreign item is refused by name."""
-        fresh = {name: _fresh(parameter, part) for name, parameter, part in self._owners()}
-        check_items(source, {f"{name}/{key}": value for name in fresh for key, value in fresh[name].items()}, state)
+        expected = {
+            f"{name}/{key}": _like(parameter, key)
+            for name, parameter, part in self._owners()
+            for key in STATE[type(part)]
+        }
+        check_items(source, expected, state)
         for name, parameter, part in self._owners():
             for key in STATE[type(part)]:
                 part.state[parameter][key] = placed(state[f"{name}/{key}"].clone(), parameter)
@@ -73,9 +79,9 @@ class Optimiser:
         return [(name, parameter, owner[id(parameter)]) for name, parameter in self.parameters.items()]
 
 
-def _fresh(parameter: Tensor, part: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return what an optimiser knows of a parameter before its first step."""
-    return {key: torch.zeros(()) if key == "step" else torch.zeros_like(parameter) for key in STATE[type(part)]}
+def _like(parameter: Tensor, key: str) -> Tensor:
+    """Return a tensor of the shape of a state item; all but the number of steps look like their parameter."""
+    return torch.zeros(()) if key == "step" else parameter
 
 
 def check_items(source: str, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
