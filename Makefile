@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test endurance check bench gallery gallery
+.PHONY: run test endurance check bench gallery
 
 run: $(VENV)/installed
 	$(BIN)/cavendish run

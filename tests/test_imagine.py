@@ -1,19 +1,23 @@
 """`cavendish imagine` answers prompts from the command line, and refuses what no prompt can be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from cavendish.cli import call
 from cavendish.commands.prompting import Asked, answer
 from cavendish.data.decoding import Decoder
 from cavendish.data.media import read_clip, write_clip
+from cavendish.models import JepaConfig
 from cavendish.models.diffusion import Diffusion, Sampling
 from cavendish.models.diffusion.prompts import Prompt
 from cavendish.studies import load, read_study
+from cavendish.studies.run import learn, open_run
 from cavendish.video import Imagined
 
 SMALL = ["--data.picture.height", "16", "--data.picture.width", "16", "--training.steps", "2", "--training.batch", "2"]
@@ -177,6 +181,16 @@ def test_a_prompt_that_cannot_be_is_one_line(
 def test_a_model_without_captions_says_so(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(runs, tmp_path / "out", "--caption", "radius 1", run="uniform-quick") == 2
     assert "trained without captions" in capsys.readouterr().err
+
+
+def test_a_model_that_shows_no_pictures_says_so(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    silent = JepaConfig(size="pico", latent=6, rollout=4, window=12)
+    study = replace(read_study(runs / "uniform-quick"), name="features", model=silent)
+    with open_run(study, runs) as (folder, stop):
+        learn(study, folder, stop, Console(quiet=True))
+    assert call(["imagine", str(folder), "--count", "2", "--out", str(tmp_path / "out")]) == 2
+    assert f"{folder}: this model imagines features, not pictures" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_dreamt_from_weights_that_were_never_loaded(

@@ -283,6 +283,17 @@ def test_no_ball_is_hidden_while_the_context_is_shown() -> None:
         assert (shown.position[..., 0] + shown.radius <= 3.5 + 1e-9).all()
 
 
+def test_a_ball_is_shown_as_long_as_asked_before_it_is_hidden() -> None:
+    scene, rng = Occlusion(shown=0.6), np.random.default_rng(0)
+    rows = np.array([scene.sample("train", rng) for _ in range(200)])
+    seen = scene.simulate(rows, np.array([0.0, 0.6]))
+    edge = seen.position[..., 0] + seen.radius
+    assert (edge <= 3.5 + 1e-9).all()
+    assert edge[:, 1].max() > 3.4
+    with pytest.raises(BadInputError, match="no legal placement"):
+        Occlusion(shown=3.0).sample("train", rng)
+
+
 def test_balls_that_look_alike_part_by_their_hidden_masses() -> None:
     meeting = {"radius": 1.0, "speed_red": 2.0, "speed_blue": 2.0, "x_red": 3.0, "x_blue": 7.0, "y": 5.0}
     light = run(HiddenMass(), FINE, **meeting, density_red=1.0, density_blue=1.0)
@@ -343,6 +354,7 @@ def test_a_collision_may_make_energy_in_a_world_of_wrong_physics() -> None:
         (lambda: Orbit(strength=-1.0), "strength"),
         (lambda: ChargedParticle(turning=0.0), "turning"),
         (lambda: Occlusion(screen=11.0), "screen"),
+        (lambda: Occlusion(shown=-0.1), "shown"),
         (lambda: RunawayMotion(rate=0.0), "rate"),
         (lambda: Split(ChargedParticle(), flip=0.5), "flip"),
     ],

@@ -20,9 +20,7 @@ LATER = {"later": True}  # metadata of a dataclass field
 def to_json(value: Any) -> Any:
     """Turn a frozen value into plain JSON types."""
     if is_dataclass(value) and not isinstance(value, type):
-        held = [(field, getattr(value, field.name)) for field in fields(value)]
-        named = {f.name: to_json(part) for f, part in held if "later" not in f.metadata or part != f.default}
-        return {"type": type(value).__name__, **named}
+        return {"type": type(value).__name__, **{name: to_json(part) for name, part in telling(value).items()}}
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -30,6 +28,12 @@ def to_json(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise BadInputError(f"a {type(value).__name__} cannot be stored as JSON")
+
+
+def telling(value: Any) -> dict[str, Any]:
+    """Return the fields that tell a dataclass from others: all but later ones that have their default."""
+    held = [(field, getattr(value, field.name)) for field in fields(value)]
+    return {f.name: part for f, part in held if "later" not in f.metadata or part != f.default}
 
 
 def from_json(kind: type[T], content: Any, where: str = "value") -> T:

@@ -85,7 +85,9 @@ def main(arguments: list[str]) -> None:
     split = Split(scene, options.region, options.count, options.seed, data.picture, data.flip)
     clip = split.clips(np.arange(options.count))
     dreams = model.imagine(clip.first(scene.context), scene.frames - scene.context, seeded(options.seed))
-    commit_films(options.out, dreams.film.numpy(), clip.truth, scene, options.format)
+    if dreams.frames is None:
+        raise BadInputError(f"{folder}: this model imagines features, not pictures; nothing to film")
+    commit_films(options.out, dreams.frames.numpy(), clip.truth, scene, options.format)
     sys.stdout.write(f"{options.count} imagined clips ({options.region}) in {options.out}\n")
 
 

@@ -135,16 +135,20 @@ class Blend:
         """Return the number of clips of all splits."""
         return sum(share.split.size for share in self.shares)
 
+    @property
+    def turn(self) -> int:
+        """Return the number of clips after which every kind has had its turns: the sum of the weights."""
+        return sum(share.weight for share in self.shares)
+
     def batches(self, step: int, batch: int, device: str = "cpu") -> tuple[Clip, ...]:
         """Make what one training step sees, with its frames on a device: a batch of each kind that has its turn."""
-        total = sum(share.weight for share in self.shares)
         made = []
         for share in self.shares:
-            first, end = (n * batch * share.weight // total for n in (step, step + 1))
+            first, end = (n * batch * share.weight // self.turn for n in (step, step + 1))
             if end > first:
                 made.append(share.clips(np.arange(first, end) % share.split.size, device))
         if not made:
-            enough = -(-total // max(share.weight for share in self.shares))
+            enough = -(-self.turn // max(share.weight for share in self.shares))
             raise BadInputError(
                 f"batch = {batch}: no kind of clip has its turn in step {step}, expected {enough} or more"
             )

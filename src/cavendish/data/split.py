@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from cavendish.codec import telling
 from cavendish.data.backdrop import Backdrop
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Seconds, Trajectory
@@ -80,6 +81,11 @@ class Split:
     def step(self) -> Seconds:
         """Return the time between frames."""
         return self.scene.step
+
+    @property
+    def turn(self) -> int:
+        """Return the number of clips after which every kind of clip has had its turns: one kind, one clip."""
+        return 1
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -156,7 +162,7 @@ class Split:
         return point
 
     def _fingerprint(self) -> int:
-        identity = f"{self.scene.name()} {sorted(self.scene.constants().items())} {self.region}"
+        identity = f"{self.scene.name()} {sorted(telling(self.scene).items())} {self.region}"
         return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big")
 
 

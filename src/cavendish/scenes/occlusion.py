@@ -5,14 +5,15 @@ learnt inertia lets it out on the other side, at the right instant and with the 
 The screen stands still in the middle of the world, in front of the ball; a reader calls a hidden ball lost.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 import numpy as np
 from jaxtyping import Float
 
+from cavendish.codec import LATER
 from cavendish.errors import BadInputError
-from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Metres, Trajectory
+from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Metres, Seconds, Trajectory
 from cavendish.scenes.looks import RED, grey, slab
 from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, placed, study_factor
 
@@ -24,6 +25,7 @@ class Occlusion(Scene):
 
     screen: Metres = 3.0  # width
     density: KilogramsPerMetre2 = 1.0
+    shown: Seconds = field(default=0.2, metadata=LATER)  # in full view before it reaches the screen, at least
 
     factors: ClassVar = (
         study_factor("radius", "radius", (0.5, 1.0), (0.3, 0.4), (1.1, 1.3)),
@@ -35,15 +37,16 @@ class Occlusion(Scene):
     bodies: ClassVar = 1
 
     def __post_init__(self) -> None:
-        """Refuse a screen that leaves no room beside it."""
+        """Refuse a screen that leaves no room beside it, and a time that never was."""
         if not 0 < self.screen < self.world.width:
             raise BadInputError(f"screen = {self.screen:g} m, expected between 0 and {self.world.width:g}")
+        if not 0 <= self.shown < np.inf:
+            raise BadInputError(f"shown = {self.shown:g} s, expected finite seconds, 0 or more")
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
-        """Start on the left, in full view during the context."""
+        """Start on the left, in full view for a while."""
         radius = chosen["radius"]
-        seen = chosen["velocity"] * self.step * (self.context - 1)
-        last = (self.world.width - self.screen) / 2 - radius - seen
+        last = (self.world.width - self.screen) / 2 - radius - chosen["velocity"] * self.shown
         if last < radius:
             return False
         chosen["x"] = float(rng.uniform(radius, last))

@@ -44,9 +44,8 @@ def card(study: Study, name: str, scores: str) -> str:
     """Say what a model was taught, for how long, and what it can do."""
     training, data = study.training, study.data
     shares = data.shares if isinstance(data, Blend) else ()
-    total = sum(share.weight for share in shares)
     lessons = [
-        f"* {100 * share.weight / total:.0f} %: {share.split.scene.name()}, region {share.split.region}, "
+        f"* {100 * share.weight / data.turn:.0f} %: {share.split.scene.name()}, region {share.split.region}, "
         f"{share.frames} frames {share.step:g} s apart, {' x '.join(map(str, share.size))} px, captions: {share.told}"
         for share in shares
     ] or [f"* {data.lead.scene.name()}, region {data.lead.region}, {data.frames} frames {data.step:g} s apart"]

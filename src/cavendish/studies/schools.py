@@ -14,6 +14,7 @@ from cavendish.models.diffusion import Mixture
 from cavendish.models.genie import DynamicsConfig, LatentActionConfig, TokenizerConfig
 from cavendish.models.genie.transformer import Shape
 from cavendish.models.jepa import Sigreg
+from cavendish.models.world_model import Stage
 from cavendish.studies.study import Study
 from cavendish.training import TrainingConfig
 from cavendish.training.loop import paced
@@ -41,11 +42,15 @@ def cost(study: Study | None, model: WorldModel | None) -> tuple[Score, ...]:
         parameters, flops, clips = sum(p.numel() for p in model.parameters()) / 1e6, 0.0, 0.0
         for stage in model.stages():
             config = paced(study.training, stage.pace)
-            one = sum(map(stage.module.training_flops, study.data.batches(0, 1)))
-            flops += config.steps * config.batch * one / 1e12
+            flops += config.steps * config.batch * operations(study, stage) / 1e12
             clips += config.steps * config.batch / 1e3
     named = (("parameters", "M", parameters), ("training", "TFLOP", flops), ("clips seen", "thousand", clips))
     return tuple(figure(*one) for one in named)
+
+
+def operations(study: Study, stage: Stage) -> float:
+    """Return the training operations per clip, in the mean over all kinds of clips of the study."""
+    return sum(map(stage.module.training_flops, study.data.batches(0, study.data.turn))) / study.data.turn
 
 
 def _three(

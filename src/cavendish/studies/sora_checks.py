@@ -286,10 +286,9 @@ def unseen_duration(exam: Exam) -> tuple[Score, ...]:
 
 def occlusion(exam: Exam) -> tuple[Score, ...]:
     """Let balls pass behind a screen: when do they come out, and how fast?"""
-    scene, time = Occlusion(), STEP * np.arange(FRAMES)
-    pool = film(scene, motion(scene, ("interpolation",), 10 * exam.count, time, 5), exam.side)
-    clear = pool.visible[:, :GIVEN].all(1) & (_past(pool).sum(1) >= 3)
-    true = film(scene, pool.truth[np.flatnonzero(clear)[: exam.count]], exam.side)
+    scene, time = Occlusion(shown=STEP * (GIVEN - 1)), STEP * np.arange(FRAMES)
+    pool = film(scene, motion(scene, ("interpolation",), 3 * exam.count, time, 5), exam.side)
+    true = film(scene, pool.truth[np.flatnonzero(_past(pool).sum(1) >= 3)[: exam.count]], exam.side)
     way, past = np.sign(true.truth.velocity[:, 0, 0, 0]), _past(true)
     speeds, exits = [], []
     for which in (true.seen, exam.ask_what_follows(true)):

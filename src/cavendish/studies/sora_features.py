@@ -48,14 +48,15 @@ def blend(side: int) -> Blend:
         Share(ball, 1, 8, 2, (side // 2, side)),
         Share(ball, 1, 1, told="terse"),
     )]  # fmt: skip
-    falling, meeting, hidden, swinging, turning = (
+    falling, meeting, hiding, hidden, swinging, turning = (
         Split(scene, size=3_000_000, picture=near if scene.handed else picture, flip=0.0 if scene.handed else 0.5)
-        for scene in (Parabola(), Collision(), Occlusion(), SWING, RollingSpheres())
+        for scene in (Parabola(), Collision(), Occlusion(), Occlusion(shown=0.6), SWING, RollingSpheres())
     )
     others = (
         Share(falling, 5, 16, 2),
         Share(meeting, 4, 16, 2),
-        Share(hidden, 9, 16, 2),
+        Share(hiding, 4, 16, 2),
+        Share(hidden, 16, 16, 2),  # seen in four frames before, five times as many of these come out in time
         Share(swinging, 5, 16, 2),
         Share(swinging, 4, 16, 2, told="name"),
         Share(turning, 6, 8, 4),
@@ -86,9 +87,7 @@ class SoraFeatures(Experiment):
     def presets(self) -> dict[str, tuple[Cell, ...]]:
         """Give the sizes from two cores to a large accelerator."""
         return {
-            "quick": _cells(
-                "pico-hourglass", TrainingConfig(20_000, 16, 1.5e-3, warmup=0.022, ema=0.998, save_every=250)
-            ),
+            "quick": _cells("pico-hourglass", TrainingConfig(25_000, 16, 1.5e-3, ema=0.998, save_every=250)),
             "laptop": _cells("nano", TrainingConfig(12_000, 32, 1.5e-3, ema=0.998, save_every=500)),
             "h100": _cells("S", TrainingConfig(30_000, 256, 1e-3, ema=0.9995, save_every=1000), 64),
             "paper": _cells("B", TrainingConfig(200_000, 512, 5e-4, ema=0.9999, save_every=2000), 128),

@@ -38,11 +38,15 @@ class Engine:
                 "slower than float32 as it is on a CPU, expected engine.device = cuda with them"
             )
 
+    def is_here(self) -> bool:
+        """Tell whether this machine has the device."""
+        return self.device == "cpu" or torch.cuda.is_available()
+
     def require_here(self, parts: int) -> None:
         """Refuse a device that is not there, or that several processes would share, and graphs for a batch in parts."""
         if self.compiled == "graphs" and parts > 1:  # gradients of one part lie where the next one's graph begins
             raise BadInputError(f"engine.compiled = graphs, spread.parts = {parts}: expected kernels, or 1 part")
-        if self.device == "cuda" and not torch.cuda.is_available():
+        if not self.is_here():
             raise BadInputError("engine.device = cuda: torch finds no CUDA device on this machine, expected cpu")
         if self.device == "cuda" and place()[1] > 1:
             raise BadInputError("engine.device = cuda: one process at a time as yet, expected cpu under torchrun")

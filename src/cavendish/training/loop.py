@@ -164,10 +164,10 @@ def _feed(run: Run, start: int, device: torch.device) -> Iterator[tuple[Clip, ..
     for step in range(start, run.config.steps):
         for part in run.spread.mine(batch):
             drawn = run.split.batches(step * run.spread.parts + part, batch // run.spread.parts, device.type)
-            yield tuple(_carried(clip, device) for clip in drawn)
+            yield tuple(carried(clip, device) for clip in drawn)
 
 
-def _carried(clip: Clip, device: torch.device) -> Clip:
+def carried(clip: Clip, device: torch.device | str) -> Clip:
     """Bring what belongs to frames to where they were drawn, without what a model must not see."""
     pressed = None if clip.actions is None else clip.actions.to(device)
     told = None if clip.told is None else cache(clip.told)  # asked for twice: to be learnt, and to count the work
