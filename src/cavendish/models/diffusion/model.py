@@ -165,17 +165,18 @@ class Diffusion(WorldModel):
     def layers(self, clip: Clip) -> Float[Tensor, "layer b t k"]:
         """Mean over the patches of a frame of every block's token, and of token times place: up, then right."""
         b, t = check_frames(clip.frames).shape[:2]
-        self._shape(clip)
         moments = []
-        for end in range(self.span, t + 1, self.span):
-            tokens = self._tokens(clip.first(end), torch.ones(b, end, device=clip.frames.device))
+        for end in range(1, t + 1):
+            window = _ending(clip, end, self.span)
+            lasting = len(window.time)
+            tokens = self._tokens(window, torch.ones(b, lasting, device=clip.frames.device))
             found = (*self.denoiser.features(tokens), tokens.without_registers(tokens.place))
-            *last, place = (x.view(b, end // self.span, -1, x.shape[1])[:, -1] for x in found)
+            *last, place = (x.view(b, lasting // self.span, -1, x.shape[1])[:, -1] for x in found)
             up, right = place[..., 1:2], place[..., 2:]
             moments.append(
                 torch.stack([torch.cat([x.mean(1), (up * x).mean(1), (right * x).mean(1)], -1) for x in last])
             )
-        return torch.stack(moments, 2).repeat_interleave(self.span, 2)
+        return torch.stack(moments, 2)
 
     def matrices(self) -> list[nn.Parameter]:
         """Return the weights of attention and feed-forward layers."""
@@ -267,6 +268,18 @@ def _still(image: Clip, frames: int) -> Clip:
     """Let an image stand still for as many frames as a token holds."""
     time = image.time + IMAGE_TICK * torch.arange(frames, device=image.time.device)
     return replace(image, frames=image.frames.expand(-1, frames, -1, -1, -1), time=time)
+
+
+def _ending(clip: Clip, end: int, span: int) -> Clip:
+    """Cut out whole tokens of `span` frames that end with frame `end` - 1; before a beginning the image stands still."""
+    begin = end % span if end >= span else 0
+    frames, time = clip.frames[:, begin:end], clip.time[begin:end]
+    if missing := -len(time) % span:
+        step = clip.time[1] - clip.time[0] if len(clip.time) > 1 else IMAGE_TICK
+        earlier = time[0] - step * torch.arange(missing, 0, -1, device=time.device)
+        frames = torch.cat([frames[:, :1].expand(-1, missing, -1, -1, -1), frames], 1)
+        time = torch.cat([earlier, time])
+    return Clip(frames, time, clip.world)
 
 
 def _cut(imagined: Imagined, count: int) -> Imagined:
