@@ -27,7 +27,7 @@ from cavendish.training.machine import keep_freed_memory
 from cavendish.video import Clip
 
 FRAMES, SIDE, PATCH, ROUNDS = 16, 64, 16, 8
-HEAD = 32  # channels of a head, as in ours
+HEAD = 64  # channels of a head, as in our micro
 
 
 def latte(width: int, depth: int) -> nn.Module:

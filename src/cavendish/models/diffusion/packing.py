@@ -42,19 +42,26 @@ def together(parts: Sequence[Tokens]) -> Tokens:
     )
 
 
-def by_budget(costs: Iterable[int], budget: int) -> Iterator[list[int]]:
-    """Cut a stream of clips, given their tokens, into steps of at most `budget` tokens (next fit: order is kept)."""
-    step: list[int] = []
-    full = 0
-    for index, cost in enumerate(costs):
-        if not 0 < cost <= budget:
-            raise BadInputError(f"clip {index} has {cost} tokens, expected 1 to the budget of {budget}")
-        if full + cost > budget:
-            yield step
-            step, full = [], 0
-        step.append(index)
-        full += cost
-    if step:
+def by_budget(costs: Iterable[int], budget: int, ahead: int = 32) -> Iterator[list[int]]:
+    """Cut a stream of clips, given their tokens, into steps of at most `budget` tokens.
+
+    Of the clips of about `ahead` steps that wait, a step takes the one that has waited longest, then the largest that
+    still fit.
+    """
+    stream, waiting = enumerate(costs), dict[int, int]()
+    while True:
+        while sum(waiting.values()) < ahead * budget and (following := next(stream, None)):
+            index, cost = following
+            if not 0 < cost <= budget:
+                raise BadInputError(f"clip {index} has {cost} tokens, expected 1 to the budget of {budget}")
+            waiting[index] = cost
+        if not waiting:
+            return
+        step, left = [], budget
+        for index in (next(iter(waiting)), *sorted(waiting, key=waiting.__getitem__, reverse=True)):
+            if waiting.get(index, budget + 1) <= left:
+                left -= waiting.pop(index)
+                step.append(index)
         yield step
 
 
