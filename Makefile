@@ -15,7 +15,7 @@ test: $(VENV)/installed-dev
 endurance: $(VENV)/installed-dev
 	$(BIN)/pytest -m endurance
 
-# Everything that CI runs.
+# What is to be green before a commit.
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/ruff check src tests benchmarks examples

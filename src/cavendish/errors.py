@@ -5,11 +5,12 @@ so that scripts and schedulers can tell a typing mistake from a full disk:
 0 ok, 2 bad input, 3 corrupt data, 4 disk, 5 non-finite training, 75 interrupted and resumable, 130 interrupted by hand.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+T = TypeVar("T")
 INTERRUPTED = 130  # what shells call a program that Ctrl-C has ended
 
 
@@ -51,6 +52,13 @@ class InterruptedRunError(CavendishError):
     """A signal stopped the run after a checkpoint; the same command resumes it."""
 
     exit_code = 75
+
+
+def chosen(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """Find what a name stands for, or refuse it."""
+    if name not in known:
+        raise unknown(kind, name, known)
+    return known[name]
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadInputError:

@@ -6,6 +6,7 @@ SI units are types: the unit in `Metres = Annotated[float, "m"]` is what axis la
 Pixels do not exist on this floor.
 """
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated
@@ -79,6 +80,7 @@ class Shape(IntEnum):
 
 
 RING_HOLE = 0.6  # inner radius / outer radius
+RING_RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 SOLID_REACH = 1.3  # farthest corner of a silhouette of a sphere or a cube, in equal-area radii
 
 

@@ -9,7 +9,7 @@ import tyro
 from cavendish.data import Picture, Split
 from cavendish.data.export import FORMATS, AnyFormat, Export, export, one_by_one, through_ray
 from cavendish.data.export.films import Pixels
-from cavendish.errors import BadInputError, unknown
+from cavendish.errors import BadInputError, chosen
 from cavendish.scenes import scene_named
 
 
@@ -54,10 +54,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _format(name: str, pixels: Pixels) -> AnyFormat:
-    known = {kind.name(): kind for kind in FORMATS}
-    if name not in known:
-        raise unknown("format", name, known)
-    kind = known[name]
+    kind = chosen("format", name, {kind.name(): kind for kind in FORMATS})
     if fields(kind):
         return kind(pixels)  # type: ignore[call-arg]
     if pixels != "rgb":

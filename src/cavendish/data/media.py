@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from cavendish.data.decoding import Decoder, images_in, natural
-from cavendish.errors import BadInputError, unknown
+from cavendish.errors import BadInputError, chosen
 
 Frames = UInt8[np.ndarray, "t h w c"]
 SUFFIXES = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".gif", ".webp")
@@ -23,9 +23,7 @@ SUFFIXES = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".gif", ".webp")
 
 def write_clip(frames: Frames, stem: Path, kind: str, fps: float) -> Path:
     """Write one clip beside `stem` and return its path; `kind` is mp4, gif or png."""
-    if kind not in WRITERS:
-        raise unknown("video format", kind, WRITERS)
-    return WRITERS[kind](frames, stem, fps)
+    return chosen("video format", kind, WRITERS)(frames, stem, fps)
 
 
 def read_clip(path: Path) -> Frames:

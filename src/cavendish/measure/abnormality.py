@@ -27,6 +27,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from cavendish.measure.touching import depths
+from cavendish.measure.tracks import typical
 from cavendish.motion import Drawing, MetresPerSecond2, Shape, Trajectory
 from cavendish.readout.reader import points_inside
 
@@ -65,7 +66,7 @@ def signs(drawing: Drawing, seen: Trajectory, room: Room) -> Signs:
     found = ~seen.lost & (seen.confidence > 0)
     there = found[:, : room.context].sum(1) * 2 > room.context
     hidden = _screened(drawing, seen)
-    size = np.where(there, _median_over_time(seen.radius, found), np.nan)
+    size = np.where(there, typical(np.where(found, seen.radius, np.nan)), np.nan)
     depth = _depths(drawing, seen, size, room)
     gaps = _gaps(seen, size, depth)
     free = (gaps.min(-1) > REACH) & found & there[:, None] & ~room.fixed
@@ -101,13 +102,6 @@ def _screened(drawing: Drawing, seen: Trajectory) -> Bool[np.ndarray, "b t n"]:
             near = (last >= screen.min(0) - 3 * size[..., None]) & (last <= screen.max(0) + 3 * size[..., None])
             hidden[:, k] |= near.all(-1)
     return hidden
-
-
-def _median_over_time(values: Float[np.ndarray, "b t n"], found: Bool[np.ndarray, "b t n"]) -> Float[np.ndarray, "b n"]:
-    """Return the median of found values; 0 where nothing was found."""
-    filled = np.where(found, values, np.nan)
-    filled[:, 0] = np.where(found.any(1), filled[:, 0], 0.0)
-    return np.asarray(np.nanmedian(filled, axis=1))
 
 
 def _longest_run(marks: Bool[np.ndarray, "b t n"]) -> Float[np.ndarray, " b"]:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from scipy import fft
 
+from cavendish.measure.motion import over_bodies
 from cavendish.measure.score import Score, score
 from cavendish.motion import Drawing, Trajectory, World
 from cavendish.render.colour import BYTE_OF_LIGHT, LIGHT_OF_BYTE
@@ -45,7 +46,8 @@ def appearance_scores(
         drifts[0, clip] = np.linalg.norm(c1 - c0, axis=-1)
         drifts[1, clip] = np.abs(q1 / q0 - 1)
     names = (("colour drift", "bytes"), ("shape drift", ""))
-    return [score(name, unit, _mean(np.where(told, d, np.nan))) for (name, unit), d in zip(names, drifts, strict=True)]
+    drifts = np.where(told, drifts, np.nan)
+    return [score(name, unit, over_bodies(drift)) for (name, unit), drift in zip(names, drifts, strict=True)]
 
 
 def camera_motion(frames: Films, seen: Trajectory, world: World) -> Score:
@@ -144,8 +146,3 @@ def _pixels(world: World, height: int, width: int) -> tuple[Float[np.ndarray, "h
     x = (np.arange(width) + 0.5) / width * world.width
     y = (height - 0.5 - np.arange(height)) / height * world.height
     return np.broadcast_to(x, (height, width)), np.broadcast_to(y[:, None], (height, width))
-
-
-def _mean(values: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
-    found = np.isfinite(values)
-    return np.where(found.any(1), np.where(found, values, 0.0).sum(1) / np.maximum(found.sum(1), 1), np.nan)

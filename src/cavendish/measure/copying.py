@@ -25,8 +25,8 @@ from jaxtyping import Float
 from scipy import stats
 
 from cavendish.measure.discovery import reference
-from cavendish.measure.motion import mean_velocity, scored_frames, velocity_before_impact
-from cavendish.measure.score import Score, figure, proportion, score
+from cavendish.measure.motion import mean_velocity, over_bodies, scored_frames, velocity_before_impact
+from cavendish.measure.score import Score, figure, jackknifed, proportion, score
 from cavendish.motion import Metres, Trajectory
 from cavendish.scenes import AttributeConflict, Factor, Scene
 from cavendish.scenes.attribute_conflict import LOOKS, PAIRS
@@ -91,17 +91,11 @@ def _speed_scores(scene: Scene, speed: Factor, truth: Trajectory, imagined: Traj
 def case_index(scene: Scene, truth: Trajectory, case: Trajectory, imagined: Trajectory) -> Score:
     """Compare the imagined velocity with the true one and with the nearest training clip's."""
     u, c, v = (mean_velocity(scene, truth, moving) for moving in (truth, case, imagined))
-    to_truth, to_case, apart = (_over_bodies(np.linalg.norm(a - b, axis=-1)) for a, b in ((v, u), (v, c), (u, c)))
+    to_truth, to_case, apart = (over_bodies(np.linalg.norm(a - b, axis=-1)) for a, b in ((v, u), (v, c), (u, c)))
     telling = apart > APART
     total = to_truth + to_case
     index = np.where(telling & (total > 0), to_truth / np.where(total > 0, total, 1), np.nan)
     return score("case index", "", index)
-
-
-def _over_bodies(values: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
-    """Average over the bodies that have a velocity; NaN without any."""
-    found = np.isfinite(values)
-    return np.where(found.any(1), np.where(found, values, 0.0).sum(1) / np.maximum(found.sum(1), 1), np.nan)
 
 
 def pull_towards_range(
@@ -140,10 +134,7 @@ def bimodality(imagined: Float[np.ndarray, " b"], gap: tuple[float, float]) -> S
     place = (imagined[np.isfinite(imagined)] - gap[0]) / (gap[1] - gap[0])
     if place.size < 8 or np.ptp(place) < 1e-6:
         return figure("bimodality", "", np.nan)
-    n = place.size
-    whole, kept = _sarle(place), np.arange(n)
-    pseudo = np.array([n * whole - (n - 1) * _sarle(place[kept != k]) for k in range(n)])
-    return score("bimodality", "", pseudo)
+    return jackknifed("bimodality", "", place.size, lambda kept: _sarle(place[kept]))
 
 
 def _sarle(place: Float[np.ndarray, " b"]) -> float:

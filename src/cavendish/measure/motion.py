@@ -93,14 +93,14 @@ def velocity_before_impact(scene: Scene, truth: Trajectory, moving: Trajectory) 
 
 def _per_frame(scene: Scene, truth: Trajectory, imagined: Trajectory, axis: str) -> Float[np.ndarray, " b"]:
     miss = np.abs(_differences(imagined) - _differences(truth))
-    return _bodies(_body_mean(miss, _intervals(scene, truth))[..., AXES[axis]])
+    return over_bodies(_body_mean(miss, _intervals(scene, truth))[..., AXES[axis]])
 
 
 def _time_mean(scene: Scene, truth: Trajectory, imagined: Trajectory, axis: str) -> Float[np.ndarray, " b"]:
     # Average the miss rather than each velocity, so that a lost frame leaves both sides of the difference.
     counted = _intervals(scene, truth) & _after_impact(truth)
     miss = _body_mean(_differences(imagined) - _differences(truth), counted)
-    return _bodies(np.abs(miss[..., AXES[axis]]))
+    return over_bodies(np.abs(miss[..., AXES[axis]]))
 
 
 def _differences(moving: Trajectory) -> Float[np.ndarray, "b t n d"]:
@@ -131,6 +131,12 @@ def _first_impact(truth: Trajectory) -> tuple[Bool[np.ndarray, " b"], Int[np.nda
     return bend.any(1), bend.argmax(1) + 2
 
 
+def over_bodies(values: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
+    """Average over bodies that could be scored; NaN if none could."""
+    found = np.isfinite(values)
+    return np.where(found.any(1), np.where(found, values, 0.0).sum(1) / np.maximum(found.sum(1), 1), np.nan)
+
+
 def _body_mean(values: Float[np.ndarray, "b t n d"], counted: Bool[np.ndarray, "b t n"]) -> Float[np.ndarray, "b n d"]:
     """Average over counted intervals; NaN where fewer than half of them, or none, were found."""
     found = counted[..., None] & np.isfinite(values)
@@ -138,12 +144,6 @@ def _body_mean(values: Float[np.ndarray, "b t n d"], counted: Bool[np.ndarray, "
     number = found.sum(1)
     enough = (number > 0) & (2 * number >= counted.sum(1)[..., None])
     return np.where(enough, total / np.maximum(number, 1), np.nan)
-
-
-def _bodies(values: Float[np.ndarray, "b n"]) -> Float[np.ndarray, " b"]:
-    """Average over bodies that could be scored; NaN if none could."""
-    found = np.isfinite(values)
-    return np.where(found.any(1), np.where(found, values, 0).sum(1) / np.maximum(found.sum(1), 1), np.nan)
 
 
 def _clip_mean(values: Float[np.ndarray, "b t n"], counted: Bool[np.ndarray, "b t n"]) -> Float[np.ndarray, " b"]:

@@ -29,7 +29,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cavendish.data import Picture, Split
-from cavendish.errors import unknown
+from cavendish.errors import chosen
 from cavendish.measure.score import CONFIDENCE, RESAMPLES, Score, score
 from cavendish.motion import Scenery, Trajectory
 from cavendish.render import render
@@ -73,9 +73,7 @@ class Preference:
 
 def matched_pairs(kind: str, count: int, seed: int = 0) -> Pairs:
     """Make films of fresh clips and of their impossible twins; pairs that a film cannot tell apart are left out."""
-    if kind not in KINDS:
-        raise unknown("kind of violation", kind, KINDS)
-    scene, spoil = KINDS[kind]
+    scene, spoil = chosen("kind of violation", kind, KINDS)
     return twins(Split(scene, "interpolation", count, seed, Picture(SIDE, SIDE)), spoil, count)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numba import njit
 
-from cavendish.motion import RING_HOLE, Shape
+from cavendish.motion import RING_HOLE, RING_RIM, Shape
 from cavendish.render.discs import disc_share, ring_share
 from cavendish.render.polygons import polygon_share
 
@@ -18,7 +18,6 @@ TURNS = 48  # angles tried before the fit, in one turn of a shape onto itself
 PICTURES_SPENT = 12  # pixels compared in one fit, in pictures: what spreads over half of one is no body
 LEAST_STIFFNESS = 0.1  # in a fit: what the pixels tell nothing about stays where it is
 BLUR = 0.25  # pixel widths that a polygon's edges move to either side to learn how its shares change
-RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of equal-area radius 1
 
 
 @njit(cache=True, nogil=True)
@@ -41,7 +40,7 @@ def difference(
             corners[v, 1] = (y - r * outline[v, 1]) / pixel[1]
         drawn = polygon_share(corners, left, right, top, bottom)
     elif shape == RING:
-        drawn = ring_share(x, y, RIM * r, RIM * RING_HOLE * r, pixel, left, right, top, bottom)
+        drawn = ring_share(x, y, RING_RIM * r, RING_RIM * RING_HOLE * r, pixel, left, right, top, bottom)
     else:
         drawn = disc_share(x, y, r, pixel, left, right, top, bottom)
     return float(((share[top:bottom, left:right] - drawn) ** 2).sum())

@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
 from cavendish.errors import BadInputError
-from cavendish.motion import RING_HOLE, SOLID_REACH, Drawing, Shape, Trajectory, World
+from cavendish.motion import RING_HOLE, RING_RIM, SOLID_REACH, Drawing, Shape, Trajectory, World
 from cavendish.readout.fitting import BLUR
 from cavendish.readout.search import Looks, find_all
 from cavendish.readout.unmixing import Palette
@@ -131,9 +131,8 @@ class Reader:
         """Return where a body is surely filled (from, to), how far it reaches, across and up, in equal-area radii."""
         shape = Shape.DISC if self.shape is None else self.shape[n]
         if shape == Shape.RING:
-            rim = 1 / math.sqrt(1 - RING_HOLE**2)
-            middle, half = 0.5 * rim * (1 + RING_HOLE), 0.4 * rim * (1 - RING_HOLE)
-            return middle - half, middle + half, rim, rim, rim
+            middle, half = 0.5 * RING_RIM * (1 + RING_HOLE), 0.4 * RING_RIM * (1 - RING_HOLE)
+            return middle - half, middle + half, RING_RIM, RING_RIM, RING_RIM
         if shape == Shape.SOLID:
             return 0.0, 0.5, SOLID_REACH, SOLID_REACH, SOLID_REACH
         if shape == Shape.DISC or self.outline is None:

@@ -13,14 +13,13 @@ from jaxtyping import Float, Int, UInt8
 from numba import njit
 
 from cavendish.errors import BadInputError
-from cavendish.motion import RING_HOLE, Drawing, Scenery, Shape
+from cavendish.motion import RING_HOLE, RING_RIM, Drawing, Scenery, Shape
 from cavendish.render.colour import BYTE_OF_LIGHT, LIGHT_OF_BYTE
 from cavendish.render.discs import disc_share, ring_share
 from cavendish.render.polygons import polygon_share
 
 MAXIMUM_SIDE = 8192  # px
 RING, POLYGON, SOLID = int(Shape.RING), int(Shape.POLYGON), int(Shape.SOLID)
-RIM = 1 / math.sqrt(1 - RING_HOLE**2)  # outer radius of a ring of extent 1
 
 
 class _Canvas(NamedTuple):
@@ -144,7 +143,7 @@ def _paint_round(
     colour: UInt8[np.ndarray, " c"],
 ) -> None:
     pixel = canvas.pixel
-    r = extent * RIM if ring else extent
+    r = extent * RING_RIM if ring else extent
     x, y = centre[0], frame.shape[0] * pixel[1] - centre[1]  # y now points down, like the rows
     if not (math.isfinite(x) and math.isfinite(y) and r > 0.0):
         return

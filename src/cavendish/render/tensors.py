@@ -19,10 +19,9 @@ import torch
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
-from cavendish.motion import RING_HOLE, Drawing, Scenery, Shape
+from cavendish.motion import RING_HOLE, RING_RIM, Drawing, Scenery, Shape
 from cavendish.render.colour import light_of
 
-RIM = 1 / math.sqrt(1 - RING_HOLE**2)
 NOWHERE = -1e4  # px; where a shape without a place goes
 
 
@@ -124,7 +123,7 @@ def rims(drawing: Drawing, canvas: Canvas) -> list[list[Rim]]:
     """Return the rim of every round body, and behind it that of its hole, if it has one; polygons have none."""
     ring, straight = drawing.shape == Shape.RING, (drawing.shape == Shape.POLYGON) & (drawing.outline is not None)
     wide, high = drawing.world.width / canvas.width, drawing.world.height / canvas.height
-    radius = np.nan_to_num(drawing.extent * np.where(ring, RIM, 1.0)).reshape(-1, len(ring)) / wide
+    radius = np.nan_to_num(drawing.extent * np.where(ring, RING_RIM, 1.0)).reshape(-1, len(ring)) / wide
     place, size = canvas.pixels(drawing, drawing.centre, 2), canvas.tensor(radius)
     parts = (((), (1.0,), (1.0, RING_HOLE))[count] for count in np.where(straight, 0, 1 + ring))
     return [

@@ -1,6 +1,6 @@
 """The laws of nature: one file per scene, numpy only. A new scene is one file and two lines here."""
 
-from cavendish.errors import unknown
+from cavendish.errors import chosen
 from cavendish.scenes.aristotle_fall import AristotleFall
 from cavendish.scenes.attribute_conflict import AttributeConflict
 from cavendish.scenes.billiard import Billiard
@@ -108,7 +108,4 @@ __all__ = [
 
 def scene_named(name: str) -> type[AnyScene]:
     """Find a scene's class by its kebab-case name."""
-    known = {scene.name(): scene for scene in SCENES}
-    if name not in known:
-        raise unknown("scene", name, known)
-    return known[name]
+    return chosen("scene", name, {scene.name(): scene for scene in SCENES})

@@ -10,18 +10,8 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import (
-    Actions,
-    Drawing,
-    Factors,
-    Instants,
-    Kilograms,
-    KilogramsPerMetre2,
-    MetresPerSecond2,
-    Trajectory,
-)
-from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
+from cavendish.motion import Actions, Factors, Instants, Kilograms, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, place_at_ceiling
 
 
 @final
@@ -42,10 +32,7 @@ class AristotleFall(Scene):
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Start near the ceiling, as in the parabola."""
-        chosen["x"] = place_rolling(self.world, chosen["radius"], chosen["velocity"], rng)
-        top = self.world.height - chosen["radius"]
-        chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
-        return True
+        return place_at_ceiling(self.world, chosen, rng)
 
     def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the parabola of this mass."""
@@ -55,10 +42,6 @@ class AristotleFall(Scene):
         y = column["y"][:, None] - 0.5 * pull * time**2
         along = np.broadcast_to(column["velocity"][:, None], x.shape)
         return assemble_one(time, (x, y), (along, -pull * time), column["radius"], factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red disc on white."""
-        return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Horizontal momentum, and what this world keeps instead of energy."""

@@ -22,17 +22,7 @@ from jaxtyping import Float, Int
 from cavendish.errors import BadInputError
 from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Shape, Trajectory
 from cavendish.scenes.looks import BLUE, RED, WHITE, box_outline
-from cavendish.scenes.scene import (
-    Factor,
-    Interval,
-    Intervals,
-    Law,
-    Scene,
-    assemble,
-    disc_mass,
-    place_rolling,
-    placed,
-)
+from cavendish.scenes.scene import Factor, Interval, Intervals, Law, Scene, assemble, disc_mass, place_rolling, placed
 
 COLOURS = (RED, BLUE)
 SHAPES = (Shape.DISC, Shape.POLYGON, Shape.RING)

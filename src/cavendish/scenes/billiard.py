@@ -13,19 +13,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory, World
-from cavendish.scenes.looks import BLUE, GREEN, RED
-from cavendish.scenes.scene import (
-    Factor,
-    Law,
-    Scene,
-    assemble,
-    check_clock,
-    disc_mass,
-    draw_discs,
-    placed,
-    study_factor,
-)
+from cavendish.motion import Actions, Factors, Instants, KilogramsPerMetre2, Trajectory, World
+from cavendish.scenes.scene import Factor, Law, Scene, assemble, check_clock, disc_mass, placed, study_factor
 
 BALLS = ("red", "blue", "green")  # three colours are all that a reader can tell apart
 TOUCHING = 1e-9  # m; balls and walls may overlap by rounding
@@ -86,10 +75,6 @@ class Billiard(Scene):
         velocity = speed[..., None] * np.stack([np.cos(heading), np.sin(heading)], -1)
         places, speeds = play_all(self, time, np.stack([x, y], -1), velocity, radius)
         return assemble(time, places, speeds, radius, factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red, a blue and a green disc on white."""
-        return draw_discs(trajectory, (RED, BLUE, GREEN), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Total kinetic energy."""

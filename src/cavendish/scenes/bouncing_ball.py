@@ -24,8 +24,8 @@ from cavendish.motion import (
     MetresPerSecond2,
     Trajectory,
 )
-from cavendish.scenes.looks import RED, floor
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.looks import floor
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, place_at_ceiling
 
 
 @final
@@ -63,10 +63,7 @@ class BouncingBall(Scene):
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Start near the ceiling, as in the parabola."""
-        chosen["x"] = place_rolling(self.world, chosen["radius"], chosen["velocity"], rng)
-        top = self.world.height - chosen["radius"]
-        chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
-        return True
+        return place_at_ceiling(self.world, chosen, rng)
 
     def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Fall, and follow the geometric series of bounces."""
@@ -82,7 +79,7 @@ class BouncingBall(Scene):
 
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red disc over a grey floor."""
-        return replace(draw_discs(trajectory, (RED,), self.world), behind=floor(self.world, self.floor))
+        return replace(super().draw(trajectory), behind=floor(self.world, self.floor))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Horizontal momentum; kinetic plus potential energy as well where impacts are elastic."""

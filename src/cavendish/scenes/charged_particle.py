@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, KilogramsPerSecond, Trajectory
-from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, placed, study_factor
+from cavendish.motion import Actions, Factors, Instants, KilogramsPerMetre2, KilogramsPerSecond, Trajectory
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, placed, study_factor
 
 
 @final
@@ -72,10 +71,6 @@ class ChargedParticle(Scene):
         x = column["x"][:, None] - speed / rate * (np.sin(heading) - np.sin(start))
         y = column["y"][:, None] + speed / rate * (np.cos(heading) - np.cos(start))
         return assemble_one(time, (x, y), (speed * np.cos(heading), speed * np.sin(heading)), column["radius"], factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red disc on white."""
-        return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Kinetic energy, and the centre of the circle."""

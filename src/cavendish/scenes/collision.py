@@ -18,19 +18,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory
-from cavendish.scenes.looks import BLUE, RED
-from cavendish.scenes.scene import (
-    Factor,
-    Interval,
-    Law,
-    Scene,
-    assemble,
-    disc_mass,
-    draw_discs,
-    placed,
-    study_factor,
-)
+from cavendish.motion import Actions, Factors, Instants, KilogramsPerMetre2, Trajectory
+from cavendish.scenes.scene import Factor, Interval, Law, Scene, assemble, disc_mass, placed, study_factor
 
 TOUCHING = 1e-9  # m; balls that start in touch may overlap by rounding
 
@@ -140,10 +129,6 @@ class Collision(Scene):
         closing = column["speed_red"] + column["speed_blue"]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a denormal closing speed never arrives
             return np.where(closing > 0, np.maximum(gap, 0.0) / closing, np.inf)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red and a blue disc on white."""
-        return draw_discs(trajectory, (RED, BLUE), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Total momentum; total kinetic energy as well where the impact is elastic."""

@@ -17,10 +17,9 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory
+from cavendish.motion import Actions, Factors, Instants, KilogramsPerMetre2, Trajectory
 from cavendish.scenes.billiard import Billiard, kinetic_energy, play_all
-from cavendish.scenes.looks import BLUE, RED
-from cavendish.scenes.scene import Factor, Intervals, Scene, assemble, draw_discs, placed
+from cavendish.scenes.scene import Factor, Intervals, Scene, assemble, placed
 
 LESSONS = ("spatial", "spatial-both", "temporal", "temporal-both", "temporal-unseen")
 MOVING: Intervals = ((-4.0, -1.0), (1.0, 4.0))
@@ -92,10 +91,6 @@ class Composition(Scene):
         velocity = table[..., 1:2] * np.array([1.0, 0.0])
         places, speeds = play_all(self, time, table[..., 2:], velocity, table[..., 0])
         return assemble(time, places, speeds, table[..., 0], factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red and a blue disc on white."""
-        return draw_discs(trajectory, (RED, BLUE), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Total kinetic energy."""

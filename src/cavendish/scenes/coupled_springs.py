@@ -15,17 +15,8 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, NewtonsPerMetre, Trajectory
-from cavendish.scenes.looks import BLUE, RED, grey, rod
-from cavendish.scenes.scene import (
-    Law,
-    Scene,
-    assemble,
-    disc_mass,
-    draw_discs,
-    placed,
-    ranged,
-    study_factor,
-)
+from cavendish.scenes.looks import grey, rod
+from cavendish.scenes.scene import Law, Scene, assemble, disc_mass, placed, ranged, study_factor
 
 
 @final
@@ -112,7 +103,7 @@ class CoupledSprings(Scene):
         left = np.stack([np.zeros_like(first[..., 0]), first[..., 1]], -1)
         right = np.stack([np.full_like(second[..., 0], self.world.width), second[..., 1]], -1)
         springs = grey(rod(left, first, 0.15), rod(first, second, 0.15), rod(second, right, 0.15))
-        return replace(draw_discs(trajectory, (RED, BLUE), self.world), behind=springs)
+        return replace(super().draw(trajectory), behind=springs)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Kinetic energy plus the energy of the three springs."""

@@ -15,7 +15,6 @@ from jaxtyping import Float
 
 from cavendish.motion import (
     Actions,
-    Drawing,
     Factors,
     Instants,
     KilogramsPerMetre2,
@@ -23,8 +22,7 @@ from cavendish.motion import (
     MetresPerSecond2,
     Trajectory,
 )
-from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, place_at_ceiling
 
 
 @final
@@ -52,10 +50,7 @@ class DragFall(Scene):
 
     def place(self, chosen: dict[str, float], region: str, rng: np.random.Generator) -> bool:
         """Start near the ceiling, as in the parabola."""
-        chosen["x"] = place_rolling(self.world, chosen["radius"], chosen["velocity"], rng)
-        top = self.world.height - chosen["radius"]
-        chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
-        return True
+        return place_at_ceiling(self.world, chosen, rng)
 
     def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the closed form."""
@@ -67,10 +62,6 @@ class DragFall(Scene):
         y = column["y"][:, None] - self.gravity / rate * (time - lost / rate)
         velocity = (speed * (1 - lost), -self.gravity / rate * lost)
         return assemble_one(time, (x, y), velocity, column["radius"], factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red disc on white."""
-        return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Momentum of the ball plus what the medium and gravity have taken since the start."""

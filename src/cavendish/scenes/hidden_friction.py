@@ -15,8 +15,8 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, MetresPerSecond2, Trajectory
-from cavendish.scenes.looks import BLUE, RED, grey, slab
-from cavendish.scenes.scene import Law, Scene, assemble, draw_discs, placed, ranged, study_factor
+from cavendish.scenes.looks import grey, slab
+from cavendish.scenes.scene import Law, Scene, assemble, placed, ranged, study_factor
 
 LANES = (6.0, 1.0)  # m, height of the ground under red and under blue
 THICK = 0.5  # m, of the ground
@@ -79,7 +79,7 @@ class HiddenFriction(Scene):
     def draw(self, trajectory: Trajectory) -> Drawing:
         """Draw a red and a blue disc on grey ground; ice and sand look the same."""
         ground = (slab(0.0, lane - THICK, self.world.width, lane) for lane in LANES)
-        return replace(draw_discs(trajectory, (RED, BLUE), self.world), behind=grey(*ground))
+        return replace(super().draw(trajectory), behind=grey(*ground))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Height of both balls; friction takes the rest."""

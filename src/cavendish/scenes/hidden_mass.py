@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Actions, Drawing, Factors, Instants, Trajectory
+from cavendish.motion import Actions, Factors, Instants, Trajectory
 from cavendish.scenes.collision import TOUCHING, Collision, speeds_after
-from cavendish.scenes.looks import BLUE, RED
-from cavendish.scenes.scene import Law, Scene, assemble, draw_discs, placed, ranged, study_factor
+from cavendish.scenes.scene import Law, Scene, assemble, placed, ranged, study_factor
 
 
 @final
@@ -77,10 +76,6 @@ class HiddenMass(Scene):
         if not (mass > 0).all():
             raise BadInputError(f"{self.name()}: a ball has mass {mass.min():g} kg, expected > 0")
         return mass
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red and a blue disc on white."""
-        return draw_discs(trajectory, (RED, BLUE), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Total momentum; total kinetic energy as well where the impact is elastic. Masses come from the factors."""

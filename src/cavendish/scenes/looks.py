@@ -9,7 +9,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cavendish.motion import RING_HOLE, SOLID_REACH, Drawing, Metres, Scenery, Shape, World
+from cavendish.motion import RING_RIM, SOLID_REACH, Drawing, Metres, Scenery, Shape, World
 
 Colour = tuple[int, int, int]  # sRGB
 
@@ -76,7 +76,7 @@ def floor(world: World, height: Metres) -> Scenery:
 def in_view(drawing: Drawing, margin: Metres = 0.0) -> Bool[np.ndarray, "*b t n"]:
     """Tell where a body is wholly in view: inside the frame, and beside every box around scenery in front."""
     reach = np.ones(len(drawing.shape))
-    reach[drawing.shape == Shape.RING] = 1 / math.sqrt(1 - RING_HOLE**2)
+    reach[drawing.shape == Shape.RING] = RING_RIM
     reach[drawing.shape == Shape.SOLID] = SOLID_REACH
     r = drawing.extent * reach
     low, high = drawing.centre - r[..., None], drawing.centre + r[..., None]

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from cavendish.codec import LATER
 from cavendish.errors import BadInputError
 from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Metres, Seconds, Trajectory
-from cavendish.scenes.looks import RED, grey, slab
-from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, placed, study_factor
+from cavendish.scenes.looks import grey, slab
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, placed, study_factor
 
 
 @final
@@ -65,7 +65,7 @@ class Occlusion(Scene):
         """Draw a red disc behind a grey screen from floor to ceiling."""
         middle = self.world.width / 2
         screen = slab(middle - self.screen / 2, 0.0, middle + self.screen / 2, self.world.height)
-        return replace(draw_discs(trajectory, (RED,), self.world), front=grey(screen))
+        return replace(super().draw(trajectory), front=grey(screen))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Momentum and kinetic energy of the ball."""

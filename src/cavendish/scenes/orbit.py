@@ -17,8 +17,8 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, Trajectory
-from cavendish.scenes.looks import RED, grey, regular_outline
-from cavendish.scenes.scene import Law, Scene, assemble_one, draw_discs, placed, ranged, same_everywhere
+from cavendish.scenes.looks import grey, regular_outline
+from cavendish.scenes.scene import Law, Scene, assemble_one, placed, ranged, same_everywhere
 
 TOLERANCE = 1e-12
 
@@ -123,7 +123,7 @@ class Orbit(Scene):
         """Draw a red disc, and a grey sun of 24 corners behind it."""
         middle = np.array([self.world.width / 2, self.world.height / 2])
         sun = middle + self.sun * regular_outline(24)
-        return replace(draw_discs(trajectory, (RED,), self.world), behind=grey(sun[None, None]))
+        return replace(super().draw(trajectory), behind=grey(sun[None, None]))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Energy and angular momentum per kilogram."""

@@ -12,9 +12,8 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, MetresPerSecond2, Trajectory
-from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
+from cavendish.motion import Actions, Factors, Instants, KilogramsPerMetre2, MetresPerSecond2, Trajectory
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, place_at_ceiling
 
 
 @final
@@ -37,11 +36,10 @@ class Parabola(Scene):
 
         Where gravity points up (a world of wrong physics), start near the floor instead.
         """
-        chosen["x"] = place_rolling(self.world, chosen["radius"], chosen["velocity"], rng)
-        top = self.world.height - chosen["radius"]
-        height = float(rng.uniform(top - 1.5, top - 0.5))
-        chosen["y"] = height if self.gravity >= 0 else self.world.height - height
-        return True
+        placed = place_at_ceiling(self.world, chosen, rng)
+        if self.gravity < 0:
+            chosen["y"] = self.world.height - chosen["y"]
+        return placed
 
     def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow x = x0 + v t, y = y0 - g t^2 / 2."""
@@ -51,10 +49,6 @@ class Parabola(Scene):
         vx = np.broadcast_to(column["velocity"][:, None], x.shape)
         vy = np.broadcast_to(-self.gravity * time, x.shape)
         return assemble_one(time, (x, y), (vx, vy), column["radius"], factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red disc on white."""
-        return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Horizontal momentum, and kinetic plus potential energy."""

@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError
 from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, MetresPerSecond2, Trajectory
-from cavendish.scenes.looks import RED, grey, rod
-from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, ranged, same_everywhere
+from cavendish.scenes.looks import grey, rod
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, ranged, same_everywhere
 
 
 @final
@@ -74,7 +74,7 @@ class Pendulum(Scene):
         """Draw a red disc on a grey rod."""
         ball = trajectory.position[..., 0, :]
         pivot = np.broadcast_to([self.world.width / 2, self.world.height / 2], ball.shape)
-        return replace(draw_discs(trajectory, (RED,), self.world), behind=grey(rod(pivot, ball, 0.15)))
+        return replace(super().draw(trajectory), behind=grey(rod(pivot, ball, 0.15)))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Length of the rod, and kinetic plus potential energy."""

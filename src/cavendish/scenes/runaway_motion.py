@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.errors import BadInputError
-from cavendish.motion import Actions, Drawing, Factors, Instants, PerSecond, Trajectory
-from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, draw_discs, place_rolling
+from cavendish.motion import Actions, Factors, Instants, PerSecond, Trajectory
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, place_rolling
 
 
 @final
@@ -51,10 +50,6 @@ class RunawayMotion(Scene):
         return assemble_one(
             time, (x, y), (speed * np.exp(self.rate * time), np.zeros_like(x)), column["radius"], factors
         )
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red disc on white."""
-        return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Return v_x - k x: what this world keeps instead of momentum."""

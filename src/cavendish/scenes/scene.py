@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from cavendish.errors import BadInputError, unknown
 from cavendish.motion import Actions, Drawing, Factors, Instants, Metres, Seconds, Shape, Trajectory, World
-from cavendish.scenes.looks import WHITE, Colour
+from cavendish.scenes.looks import BLUE, GREEN, RED, WHITE, Colour
 
 if TYPE_CHECKING:
     import sympy
@@ -200,9 +200,9 @@ class Scene(ABC):
     def simulate(self, factors: Factors, time: Instants, actions: Actions = None) -> Trajectory:
         """Follow the law exactly from the factors, for every clip and instant."""
 
-    @abstractmethod
     def draw(self, trajectory: Trajectory) -> Drawing:
-        """Describe the scene's look as shapes in metres."""
+        """Describe the scene's look as shapes in metres: by default a red, a blue and a green disc on white."""
+        return draw_discs(trajectory, (RED, BLUE, GREEN)[: self.bodies], self.world)
 
     @abstractmethod
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
@@ -295,6 +295,14 @@ def place_rolling(world: World, radius: Metres, speed: float, rng: np.random.Gen
     """
     last = world.width - (2.4 * speed + radius)
     return float(rng.uniform(radius, last if last > radius else radius + rng.uniform(0.0, 0.5)))
+
+
+def place_at_ceiling(world: World, chosen: dict[str, float], rng: np.random.Generator) -> bool:
+    """Start rolling 0.5 to 1.5 m under the ceiling; this always succeeds."""
+    chosen["x"] = place_rolling(world, chosen["radius"], chosen["velocity"], rng)
+    top = world.height - chosen["radius"]
+    chosen["y"] = float(rng.uniform(top - 1.5, top - 0.5))
+    return True
 
 
 def _draw(intervals: Intervals, rng: np.random.Generator) -> float:

@@ -22,8 +22,8 @@ from cavendish.motion import (
     NewtonsPerMetre,
     Trajectory,
 )
-from cavendish.scenes.looks import RED, grey, rod
-from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, draw_discs, placed, study_factor
+from cavendish.scenes.looks import grey, rod
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, placed, study_factor
 
 
 @final
@@ -79,7 +79,7 @@ class Spring(Scene):
         """Draw a red disc that hangs on a grey line from the ceiling."""
         ball = trajectory.position[..., 0, :]
         ceiling = np.stack([ball[..., 0], np.full_like(ball[..., 1], self.world.height)], -1)
-        return replace(draw_discs(trajectory, (RED,), self.world), behind=grey(rod(ceiling, ball, 0.15)))
+        return replace(super().draw(trajectory), behind=grey(rod(ceiling, ball, 0.15)))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Kinetic energy plus the energies of height and spring."""

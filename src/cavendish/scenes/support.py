@@ -25,17 +25,8 @@ from cavendish.motion import (
     MetresPerSecond2,
     Trajectory,
 )
-from cavendish.scenes.looks import RED, boxes, grey
-from cavendish.scenes.scene import (
-    Law,
-    Scene,
-    assemble_one,
-    disc_mass,
-    draw_discs,
-    placed,
-    ranged,
-    study_factor,
-)
+from cavendish.scenes.looks import boxes, grey
+from cavendish.scenes.scene import Law, Scene, assemble_one, disc_mass, placed, ranged, study_factor
 
 DOUBT = 0.1  # m
 BALL = study_factor("radius", "radius", (0.5, 1.2), (0.3, 0.4), (1.4, 1.6))
@@ -103,7 +94,7 @@ class Support(Scene):
         half = factors[..., 1:2] / 2 if known else np.full(middle.shape, np.nan)
         ends = np.concatenate([0 * half, middle - half, middle + half, 0 * half + self.world.width], -1)
         shelf = boxes(ends[..., :-1], 0.0, ends[..., 1:], np.array([self.top, self.bottom, self.top]))
-        return replace(draw_discs(trajectory, (RED,), self.world), behind=grey(shelf))
+        return replace(super().draw(trajectory), behind=grey(shelf))
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Horizontal momentum."""

@@ -11,9 +11,8 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
-from cavendish.motion import Actions, Drawing, Factors, Instants, KilogramsPerMetre2, Trajectory
-from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, draw_discs, place_rolling
+from cavendish.motion import Actions, Factors, Instants, KilogramsPerMetre2, Trajectory
+from cavendish.scenes.scene import ONE_BALL, Law, Scene, assemble_one, disc_mass, place_rolling
 
 
 @final
@@ -40,10 +39,6 @@ class UniformMotion(Scene):
         y = np.broadcast_to(column["y"][:, None], x.shape)
         along = np.broadcast_to(column["velocity"][:, None], x.shape)
         return assemble_one(time, (x, y), (along, np.zeros_like(x)), column["radius"], factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red disc on white."""
-        return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, Float[np.ndarray, "*b t"]]:
         """Momentum and kinetic energy of the ball."""

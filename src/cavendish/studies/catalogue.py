@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from cavendish.data import Picture, Recording, Split
 from cavendish.data.captions import SPOKEN
-from cavendish.errors import unknown
+from cavendish.errors import chosen
 from cavendish.models import DiffusionConfig, GenieConfig
 from cavendish.models.diffusion import CompressionConfig, Lexicon, Mixture, Wording
 from cavendish.scenes import AnyScene, Collision, Parabola, Pushable, UniformMotion
@@ -68,6 +68,4 @@ STUDIES = {study.name: study for study in NAMED}
 
 def study_named(name: str) -> Study:
     """Find a study by its name."""
-    if name not in STUDIES:
-        raise unknown("study", name, STUDIES)
-    return STUDIES[name]
+    return chosen("study", name, STUDIES)

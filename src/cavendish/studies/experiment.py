@@ -30,7 +30,7 @@ from scipy import stats
 
 from cavendish.artefact import commit_file, committed_folder, read_json, sole_writer, verify_folder
 from cavendish.codec import LATER, from_json, to_json
-from cavendish.errors import BadInputError, BusyError, unknown
+from cavendish.errors import BadInputError, BusyError, chosen
 from cavendish.measure.score import CONFIDENCE, Score
 from cavendish.measure.statistics import holm, p_zero
 from cavendish.models import WorldModel
@@ -136,10 +136,8 @@ class Experiment(ABC):
 
     def tasks(self, preset: str) -> tuple[Cell | Trial, ...]:
         """Return the whole grid of one preset."""
-        known = self.presets()
-        if preset not in known:
-            raise unknown(f"preset of {self.name}", preset, known)
-        return tuple(_accelerated(task) if preset in ACCELERATED else task for task in known[preset])
+        known = chosen(f"preset of {self.name}", preset, self.presets())
+        return tuple(_accelerated(task) if preset in ACCELERATED else task for task in known)
 
 
 Spread = Callable[[Experiment, str, Path, Console], None]

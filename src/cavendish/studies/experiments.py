@@ -1,6 +1,6 @@
 """The experiments that have a name. A new one is one file beside this, an import and a name in the list."""
 
-from cavendish.errors import unknown
+from cavendish.errors import chosen
 from cavendish.studies.active import Active
 from cavendish.studies.conflict import AttributeMatrix
 from cavendish.studies.experiment import Experiment
@@ -44,7 +44,4 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 
 def experiment_named(name: str) -> Experiment:
     """Find an experiment by its name."""
-    named = {experiment.name: experiment for experiment in EXPERIMENTS}
-    if name not in named:
-        raise unknown("experiment", name, named)
-    return named[name]
+    return chosen("experiment", name, {experiment.name: experiment for experiment in EXPERIMENTS})

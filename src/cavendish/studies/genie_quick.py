@@ -1,4 +1,4 @@
-"""`genie-quick`: a playable world from silent video, in twenty minutes on two cores.
+"""`genie-quick`: a playable world from silent video, in nine minutes of processor time.
 
 A red ball is pushed about by five buttons that nobody tells of. Three questions: are the latent actions the buttons,
 does the dreamt world obey them from starts that it never saw, and does it obey physics? What it set out to reach: every

@@ -82,17 +82,17 @@ class JepaQuick(Experiment):
                 scores.append(figure(f"R2 of {what}, {kind} probe", "", explained))
             place = choose(taught.state, taught.place, taught.asked)
             context = study.data.lead.scene.context
-            dream = model.steer(fresh.clip.first(context), _steered(fresh.clip, model), fresh.asked.shape[1] - context)
+            dream = model.steer(fresh.clip.first(context), fresh.clip.actions, fresh.asked.shape[1] - context)
             assert dream.features is not None
             dreamt = place.read(dream.features.double().numpy())
             for far in FAR:
                 k = context + far - 1
                 who = [("own error", place.read(fresh.state)), ("free running error", dreamt)]
-                errors = [np.where(fresh.asked[:, k], _miss(read[:, k], fresh.place[:, k]), np.nan) for _, read in who]
-                scores += [
-                    score(f"{name} at {far}, {kind} probe", "m", error)
-                    for (name, _), error in zip(who, errors, strict=True)
-                ]
+                for name, read in who:
+                    miss = np.linalg.norm(read[:, k] - fresh.place[:, k], axis=-1)
+                    scores.append(
+                        score(f"{name} at {far}, {kind} probe", "m", np.where(fresh.asked[:, k], miss, np.nan))
+                    )
         return (*scores, *_steps(model, fresh.clip))
 
 
@@ -113,18 +113,10 @@ def _seen(data: Split, model: Jepa, seed: int, count: int) -> Seen:
     return Seen(clip, model.encode(clip).double().numpy(), asked, truth.position[:, :, 0], truth.velocity[:, :, 0])
 
 
-def _steered(clip: Clip, model: Jepa) -> torch.Tensor | None:
-    return clip.actions if model.config.buttons else None
-
-
 def _explained(read: Float[np.ndarray, "b t d"], truth: Float[np.ndarray, "n d"], fresh: Seen) -> float:
     square, variance = ((read[fresh.asked] - truth) ** 2).mean(0), truth.var(0)
     moving = variance > 1e-9
     return float((1 - square[moving] / variance[moving]).min())
-
-
-def _miss(read: Float[np.ndarray, "b d"], truth: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " b"]:
-    return np.asarray(np.linalg.norm(read - truth, axis=-1))
 
 
 @torch.no_grad()

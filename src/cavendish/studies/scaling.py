@@ -24,7 +24,7 @@ from cavendish.models import DiffusionConfig, WorldModel
 from cavendish.models.diffusion import Diffusion, Mixture, prompts
 from cavendish.scenes import UniformMotion
 from cavendish.studies.exam import film, look, motion, velocity
-from cavendish.studies.experiment import Cell, Experiment
+from cavendish.studies.experiment import Cell, Experiment, named
 from cavendish.studies.study import Study, Weighing
 from cavendish.training import TrainingConfig, seeded
 
@@ -117,7 +117,7 @@ class Scaling(Experiment):
         lines = [("error", *heads), ("---",) * (len(AXES) + 1)]
         verdicts: dict[bool, list[str]] = {True: [], False: []}
         for name in (s.name for s in next(iter(answers.values()))[0] if not s.name.startswith("lost")):
-            values = {row: np.array([_named(seed, name).values for seed in found]) for row, found in answers.items()}
+            values = {row: np.array([named(seed, name).values for seed in found]) for row, found in answers.items()}
             fits = [exponent(np.array([places[r] for r in rows]), [values[r] for r in rows]) for rows in along.values()]
             lines.append((name, *(f"{b:.2f} ({low:.2f} to {high:.2f})" for b, low, high in fits)))
             for axis, (_, low, _) in zip(AXES, fits, strict=True):
@@ -154,10 +154,6 @@ def _slope(x: Float[np.ndarray, " k"], errors: Sequence[Float[np.ndarray, "seed 
     y = np.array([np.log(e[np.isfinite(e)].mean()) if np.isfinite(e).any() else np.nan for e in errors])
     found = np.isfinite(y)
     return -float(np.polyfit(np.log(x[found]), y[found], 1)[0]) if found.sum() > 1 else float("nan")
-
-
-def _named(scores: tuple[Score, ...], name: str) -> Score:
-    return next(s for s in scores if s.name == name)
 
 
 def _span(found: list[float]) -> str:

@@ -271,7 +271,7 @@ def _still(image: Clip, frames: int) -> Clip:
 
 
 def _ending(clip: Clip, end: int, span: int) -> Clip:
-    """Cut out whole tokens of `span` frames that end with frame `end` - 1; before a beginning the image stands still."""
+    """Cut out whole tokens of `span` frames that end with frame `end` - 1; before the first one it stands still."""
     begin = end % span if end >= span else 0
     frames, time = clip.frames[:, begin:end], clip.time[begin:end]
     if missing := -len(time) % span:
