@@ -79,7 +79,8 @@ def main(arguments: list[str]) -> None:
 
 def price(study: Study) -> dict[str, str]:
     """Say what every stage of a study costs, and all of them."""
-    stages, shown, on_device = tuple(_priced(study, TRIALS)), {}, study.engine.device == "cuda"
+    stages, on_device = tuple(_priced(study, TRIALS)), study.engine.device == "cuda"
+    shown: dict[str, str] = {}
     for one in stages:
         shown |= {
             f"{one.stage}: parameters": f"{one.parameters / 1e6:.2f} M",

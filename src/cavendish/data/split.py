@@ -82,11 +82,6 @@ class Split:
         """Return the time between frames."""
         return self.scene.step
 
-    @property
-    def turn(self) -> int:
-        """Return the number of clips after which every kind of clip has had its turns: one kind, one clip."""
-        return 1
-
     def __len__(self) -> int:
         """Return the number of clips."""
         return self.size

@@ -43,12 +43,13 @@ def publish(run: Path, folder: Path, scores: str) -> None:
 def card(study: Study, name: str, scores: str) -> str:
     """Say what a model was taught, for how long, and what it can do."""
     training, data = study.training, study.data
-    shares = data.shares if isinstance(data, Blend) else ()
-    lessons = [
-        f"* {100 * share.weight / data.turn:.0f} %: {share.split.scene.name()}, region {share.split.region}, "
-        f"{share.frames} frames {share.step:g} s apart, {' x '.join(map(str, share.size))} px, captions: {share.told}"
-        for share in shares
-    ] or [f"* {data.lead.scene.name()}, region {data.lead.region}, {data.frames} frames {data.step:g} s apart"]
+    lessons = [f"* {data.lead.scene.name()}, region {data.lead.region}, {data.frames} frames {data.step:g} s apart"]
+    if isinstance(data, Blend):
+        lessons = [
+            f"* {100 * share.weight / data.turn:.0f} %: {share.split.scene.name()}, region {share.split.region}, "
+            f"{share.frames} frames {share.step:g} s apart, {share.size[0]} x {share.size[1]} px, captions: {share.told}"
+            for share in data.shares
+        ]
     parts = [
         f"# {name}",
         f"{training.steps:,} steps of about {training.batch} clips ({training.steps * training.batch:,} in all, none "

@@ -8,6 +8,7 @@ clips that they see by whatever follows, since a school that looks at a film mor
 from dataclasses import dataclass
 from typing import final
 
+from cavendish.data import Blend
 from cavendish.measure.score import Score, figure
 from cavendish.models import AnyModel, DiffusionConfig, GenieConfig, JepaConfig, WorldModel
 from cavendish.models.diffusion import Mixture
@@ -50,7 +51,8 @@ def cost(study: Study | None, model: WorldModel | None) -> tuple[Score, ...]:
 
 def operations(study: Study, stage: Stage) -> float:
     """Return the training operations per clip, in the mean over all kinds of clips of the study."""
-    return sum(map(stage.module.training_flops, study.data.batches(0, study.data.turn))) / study.data.turn
+    turn = study.data.turn if isinstance(study.data, Blend) else 1
+    return sum(stage.module.training_flops(clip) for clip in study.data.batches(0, turn)) / turn
 
 
 def _three(
