@@ -46,9 +46,9 @@ def card(study: Study, name: str, scores: str) -> str:
     lessons = [f"* {data.lead.scene.name()}, region {data.lead.region}, {data.frames} frames {data.step:g} s apart"]
     if isinstance(data, Blend):
         lessons = [
-            f"* {100 * share.weight / data.turn:.0f} %: {share.split.scene.name()}, region {share.split.region}, "
-            f"{share.frames} frames {share.step:g} s apart, {share.size[0]} x {share.size[1]} px, captions: {share.told}"
-            for share in data.shares
+            f"* {100 * each.weight / data.turn:.0f} %: {each.split.scene.name()}, region {each.split.region}, "
+            f"{each.frames} frames {each.step:g} s apart, {each.size[0]} x {each.size[1]} px, captions: {each.told}"
+            for each in data.shares
         ]
     parts = [
         f"# {name}",
