@@ -87,7 +87,7 @@ class SoraFeatures(Experiment):
     def presets(self) -> dict[str, tuple[Cell, ...]]:
         """Give the sizes from two cores to a large accelerator."""
         return {
-            "quick": _cells("pico-hourglass", TrainingConfig(25_000, 16, 1.5e-3, ema=0.998, save_every=250)),
+            "quick": _cells("pico-hourglass", TrainingConfig(23_000, 16, 1.5e-3, ema=0.998, save_every=250)),
             "laptop": _cells("nano", TrainingConfig(12_000, 32, 1.5e-3, ema=0.998, save_every=500)),
             "h100": _cells("S", TrainingConfig(30_000, 256, 1e-3, ema=0.9995, save_every=1000), 64),
             "paper": _cells("B", TrainingConfig(200_000, 512, 5e-4, ema=0.9999, save_every=2000), 128),
