@@ -1,5 +1,7 @@
 """A scene of your own in one file: a ball on a carousel, read back from its own pictures.
 
+A scene that does not say how it looks (`draw`) shows its bodies as discs, the first one red.
+
 In the package it would be this class in `scenes/carousel.py` and two lines in `scenes/__init__.py`.
 """
 
@@ -9,11 +11,10 @@ from typing import ClassVar
 import numpy as np
 
 from cavendish.measure import scorecard
-from cavendish.motion import Drawing, Trajectory
+from cavendish.motion import Trajectory
 from cavendish.readout import Reader
 from cavendish.render import render
-from cavendish.scenes.looks import RED
-from cavendish.scenes.scene import Factor, Law, Scene, assemble, draw_discs
+from cavendish.scenes.scene import Factor, Law, Scene, assemble
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,6 @@ class Carousel(Scene):
         along = np.stack([np.cos(phi), np.sin(phi)], -1)[None, :, None]
         across = np.stack([-np.sin(phi), np.cos(phi)], -1)[None, :, None]
         return assemble(time, 5 + arm * along, self.rate * arm * across, np.full((len(arm), 1), 0.8), factors)
-
-    def draw(self, trajectory: Trajectory) -> Drawing:
-        """Draw a red ball."""
-        return draw_discs(trajectory, (RED,), self.world)
 
     def invariants(self, trajectory: Trajectory) -> dict[str, np.ndarray]:
         """Length of the arm."""

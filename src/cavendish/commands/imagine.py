@@ -85,9 +85,11 @@ def main(arguments: list[str]) -> None:
     split = Split(scene, options.region, options.count, options.seed, data.picture, data.flip)
     clip = split.clips(np.arange(options.count))
     dreams = model.imagine(clip.first(scene.context), scene.frames - scene.context, seeded(options.seed))
-    if dreams.frames is None:
-        raise BadInputError(f"{folder}: this model imagines features, not pictures; nothing to film")
-    commit_films(options.out, dreams.frames.numpy(), clip.truth, scene, options.format)
+    try:
+        film = dreams.film.numpy()
+    except BadInputError as error:
+        raise BadInputError(f"{folder}: {error}") from None
+    commit_films(options.out, film, clip.truth, scene, options.format)
     sys.stdout.write(f"{options.count} imagined clips ({options.region}) in {options.out}\n")
 
 

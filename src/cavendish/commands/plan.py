@@ -87,9 +87,9 @@ def price(study: Study) -> dict[str, str]:
             f"{one.stage}: training FLOPs": f"{one.flops:.2e} "
             f"({one.flops / one.clips / 1e9:.2f} G per clip, attention included)",
         }
-    clips = {"training clips": f"{sum(one.clips for one in stages):,}"}
+    shown["training clips"] = f"{sum(one.clips for one in stages):,}"
     if not study.engine.is_here():
-        return shown | clips | {"time and memory": "not known here: torch finds no CUDA device"}
+        return shown | {"time and memory": "not known here: torch finds no CUDA device"}
     peak = usual_rate(study.engine.device, study.engine.numbers)
     for one in stages:
         share = 100 * one.flops / one.seconds / peak
@@ -100,15 +100,11 @@ def price(study: Study) -> dict[str, str]:
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     memory = torch.cuda.max_memory_allocated() if on_device else resident
     threads = "" if on_device else f", {torch.get_num_threads()} threads"
-    return (
-        shown
-        | clips
-        | {
-            "training time here": f"{sum(one.seconds for one in stages) / 60:.1f} min",
-            "memory here": f"{memory / 2**20:.0f} MiB at most",
-            "matmul rate here": f"{peak / 1e9:.0f} GFLOP/s {study.engine.products}{threads}",
-        }
-    )
+    return shown | {
+        "training time here": f"{sum(one.seconds for one in stages) / 60:.1f} min",
+        "memory here": f"{memory / 2**20:.0f} MiB at most",
+        "matmul rate here": f"{peak / 1e9:.0f} GFLOP/s {study.engine.products}{threads}",
+    }
 
 
 def price_of_all(experiment: Experiment, preset: str) -> Table:
@@ -165,8 +161,8 @@ def _step_seconds(study: Study, stage: Stage, config: TrainingConfig, trials: in
         start = time.perf_counter()
         for part in study.spread.mine(config.batch):
             drawn = study.data.batches(trial * parts + part, config.batch // parts, engine.device)
+            kinds = tuple(carried(clip, engine.device) for clip in drawn)
             with engine.arithmetic():
-                kinds = tuple(carried(clip, engine.device) for clip in drawn)
                 loss, _ = model.loss_together(kinds, seeded(study.seed, trial, part, device=engine.device))
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM).item()  # waits for a device

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cavendish.data.split import Split
-from cavendish.errors import BadInputError, unknown
+from cavendish.errors import BadInputError, chosen
 from cavendish.scenes import AnyScene, Scene
 
 Axis = tuple[float, float, int]  # first, last, number
@@ -68,10 +68,9 @@ TAUGHT: dict[str, tuple[tuple[int, ...], ...]] = {  # for two and for four range
 
 def study_level(scene: AnyScene, level: str) -> Split:
     """Return the study's training grid of a scene at a level; `Split(scene, size=...)` draws at random instead."""
-    if level not in TAUGHT:
-        raise unknown("level", level, TAUGHT)
+    known = chosen("level", level, TAUGHT)
     ranged = sum(bool(factor.ranges) for factor in scene.factors)
-    for grid in TAUGHT[level]:
+    for grid in known:
         if len(grid) == ranged:
             return Split(scene, size=math.prod(grid), grid=grid)
     raise BadInputError(

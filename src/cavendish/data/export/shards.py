@@ -32,7 +32,7 @@ from cavendish.artefact import (
 )
 from cavendish.codec import from_json, to_json
 from cavendish.data.split import Split
-from cavendish.errors import BadInputError, needs_extra, unknown
+from cavendish.errors import BadInputError, chosen, needs_extra
 from cavendish.motion import Trajectory
 from cavendish.video import Clip
 
@@ -183,10 +183,8 @@ def _job(content: Any, where: str) -> Export:
 
     parts = content if isinstance(content, dict) else {}
     known = {kind.__name__: kind for kind in FORMATS}
-    kind = (parts.get("format") or {}).get("type")
-    if kind not in known:
-        raise unknown(f"format in {where}", str(kind), known)
-    form = from_json(known[kind], parts["format"], f"{where}: format")
+    kind = chosen(f"format in {where}", str((parts.get("format") or {}).get("type")), known)
+    form = from_json(kind, parts["format"], f"{where}: format")
     split = from_json(Split, parts.get("split"), f"{where}: split")
     return Export(split, form, from_json(int, parts.get("shard"), f"{where}: shard"))
 

@@ -48,13 +48,14 @@ def by_budget(costs: Iterable[int], budget: int, ahead: int = 32) -> Iterator[li
     Of the clips of about `ahead` steps that wait, a step takes the one that has waited longest, then the largest that
     still fit.
     """
-    stream, waiting = enumerate(costs), dict[int, int]()
+    stream, waiting, tokens = enumerate(costs), dict[int, int](), 0
     while True:
-        while sum(waiting.values()) < ahead * budget and (following := next(stream, None)):
+        while tokens < ahead * budget and (following := next(stream, None)):
             index, cost = following
             if not 0 < cost <= budget:
                 raise BadInputError(f"clip {index} has {cost} tokens, expected 1 to the budget of {budget}")
             waiting[index] = cost
+            tokens += cost
         if not waiting:
             return
         step, left = [], budget
@@ -62,6 +63,7 @@ def by_budget(costs: Iterable[int], budget: int, ahead: int = 32) -> Iterator[li
             if waiting.get(index, budget + 1) <= left:
                 left -= waiting.pop(index)
                 step.append(index)
+        tokens -= budget - left
         yield step
 
 
